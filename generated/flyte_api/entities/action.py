@@ -12,15 +12,12 @@ from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
 from flyte_api.messages.flyteidl2.workflow.run_definition import Action as WorkflowAction
 from flyte_api.messages.flyteidl2.workflow.run_definition import ActionDetails as WorkflowActionDetails
-from flyte_api.messages.flyteidl2.workflow.run_definition import ClusterEvent, EnrichedAction
+from flyte_api.messages.flyteidl2.workflow.run_definition import EnrichedAction
 from flyte_api.messages.flyteidl2.workflow.run_service import (
     AbortActionRequest,
-    GetActionLogContextRequest,
-    GetActionLogContextResponse,
     ListActionsRequest,
     WatchActionDetailsRequest,
     WatchActionsRequest,
-    WatchClusterEventsRequest,
 )
 from flyte_api.registry import registry
 from flyte_api.services.flyteidl2.workflow.run_service import RunService
@@ -34,7 +31,6 @@ from flyte_rpc.v1 import (
     Self,
     Several,
     SortedBy,
-    Stream,
     TimeFilter,
     Watch,
     any_of,
@@ -50,7 +46,6 @@ from flyte_rpc.v1 import (
     paged,
     path,
     resolve,
-    streamed,
     streaming,
     unary,
     watched,
@@ -133,30 +128,6 @@ class ActionBase(Entity[WorkflowAction]):
         except NotFoundError:
             return False
         return True
-
-    @blocking
-    async def _log_context(
-        self, attempt: int = 0, *, timeout: float | timedelta | None = None
-    ) -> GetActionLogContextResponse:
-        """Fetch the pods and containers of one attempt, and when they ran.
-
-        Args:
-            attempt: Number of the attempt, the first being 1.
-            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
-
-        Returns:
-            The reply of the server.
-
-        Raises:
-            ValueError: An argument is invalid; nothing was sent.
-            NotFoundError: The resource does not exist.
-            RpcError: The call failed; the subclass says how.
-
-        Calls `RunService.GetActionLogContext`.
-        """
-        caller = self.client
-        request = GetActionLogContextRequest(action_id=self._identity(), attempt=attempt)
-        return await unary(caller, RunService.GET_ACTION_LOG_CONTEXT, request, timeout=timeout)
 
     @listing
     @classmethod
@@ -337,31 +308,6 @@ class ActionBase(Entity[WorkflowAction]):
             items=lambda reply: reply.enriched_actions,
             about=cls.__name__,
             timeout=timeout,
-        )
-
-    @streaming
-    def _cluster_events(self, *, attempt: int = 0, timeout: float | timedelta | None = None) -> Stream[ClusterEvent]:
-        """Watch the events of the action on its cluster: scheduling, image pulls, evictions.
-
-        Args:
-            attempt: Number of the attempt, the first being 1.
-            timeout: Seconds after which the stream is cut, or a timedelta. Default: never.
-
-        Returns:
-            A stream for `for` or `async for`. Each loop opens a new stream; a broken connection raises.
-
-        Raises:
-            ValueError: An argument is invalid; nothing was sent.
-            NotFoundError: The resource does not exist.
-            WaitTimeoutError: `timeout` has passed.
-            RpcError: The call failed; the subclass says how.
-
-        Calls `RunService.WatchClusterEvents`.
-        """
-        caller = self.client
-        request = WatchClusterEventsRequest(id=self._identity(), attempt=attempt)
-        return streamed(
-            caller, RunService.WATCH_CLUSTER_EVENTS, request, items=lambda reply: reply.cluster_events, timeout=timeout
         )
 
 

@@ -10,7 +10,7 @@ from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
 from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
 from flyte_api.messages.flyteidl2.workflow.run_definition import Action as WorkflowAction
-from flyte_api.messages.flyteidl2.workflow.run_service import EventPayload, ListActionsRequest, SignalEventRequest
+from flyte_api.messages.flyteidl2.workflow.run_service import ListActionsRequest
 from flyte_api.registry import registry
 from flyte_api.services.flyteidl2.workflow.run_service import RunService
 from flyte_api.sorting import ActionKey
@@ -26,14 +26,12 @@ from flyte_rpc.v1 import (
     as_filters,
     as_sorts,
     as_text,
-    blocking,
     equal,
     having,
     listing,
     moment_path,
     paged,
     path,
-    unary,
 )
 
 if TYPE_CHECKING:
@@ -92,28 +90,6 @@ class ConditionBase(Entity[WorkflowAction]):
     def end_time(self) -> datetime | None:
         """When it ended; unset until then."""
         return _END_TIME(self.pb2)
-
-    @blocking
-    async def _signal(
-        self, payload: EventPayload, parent_action_name: str = "", *, timeout: float | timedelta | None = None
-    ) -> None:
-        """Send the run the value it waits for.
-
-        Args:
-            payload: The answer.
-            parent_action_name: The action that created the condition.
-            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
-
-        Raises:
-            ValueError: An argument is invalid; nothing was sent.
-            NotFoundError: The resource does not exist.
-            RpcError: The call failed; the subclass says how.
-
-        Calls `RunService.SignalEvent`.
-        """
-        caller = self.client
-        request = SignalEventRequest(action_id=self._identity(), parent_action_name=parent_action_name, payload=payload)
-        await unary(caller, RunService.SIGNAL_EVENT, request, timeout=timeout)
 
     @listing
     @classmethod

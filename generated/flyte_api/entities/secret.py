@@ -7,13 +7,8 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from flyte_api.messages.flyteidl2.secret.definition import Secret as SecretSecret
-from flyte_api.messages.flyteidl2.secret.definition import SecretIdentifier, SecretSpec
-from flyte_api.messages.flyteidl2.secret.payload import (
-    CreateSecretRequest,
-    DeleteSecretRequest,
-    GetSecretRequest,
-    UpdateSecretRequest,
-)
+from flyte_api.messages.flyteidl2.secret.definition import SecretIdentifier
+from flyte_api.messages.flyteidl2.secret.payload import DeleteSecretRequest, GetSecretRequest
 from flyte_api.registry import registry
 from flyte_api.services.flyteidl2.secret.secret_service import SecretService
 from flyte_rpc.v1 import (
@@ -110,84 +105,6 @@ class SecretBase(Entity[SecretSecret]):
         )
         reply = await unary(caller, SecretService.GET_SECRET, request, timeout=timeout)
         return cls._of(existing_reply(reply.secret, caller, SecretService.GET_SECRET, request), caller)
-
-    @blocking
-    @classmethod
-    async def _create(
-        cls,
-        name: str,
-        secret_spec: SecretSpec | None = None,
-        *,
-        timeout: float | timedelta | None = None,
-        project: str | None = None,
-        domain: str | None = None,
-        client: Client | None = None,
-    ) -> None:
-        """Create a secret.
-
-        Args:
-            name: Name that tasks use.
-            secret_spec: The value.
-            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
-            project: Project id; "" for none. Default: the client's.
-            domain: Domain id; "" for none. Default: the client's.
-            client: The client for the calls. Default: the current one.
-
-        Raises:
-            ValueError: An argument is invalid; nothing was sent.
-            AlreadyExistsError: The name is taken.
-            RpcError: The call failed; the subclass says how.
-
-        Calls `SecretService.CreateSecret`.
-        """
-        caller = registry.resolve(client)
-        scope = caller.scope(project, domain, demand=())
-        request = CreateSecretRequest(
-            id=SecretIdentifier(
-                name=as_text("name", name, 1, 0), organization=caller.org, domain=scope.domain, project=scope.project
-            ),
-            secret_spec=secret_spec,
-        )
-        await unary(caller, SecretService.CREATE_SECRET, request, timeout=timeout)
-
-    @blocking
-    @classmethod
-    async def _update(
-        cls,
-        name: str,
-        secret_spec: SecretSpec | None = None,
-        *,
-        timeout: float | timedelta | None = None,
-        project: str | None = None,
-        domain: str | None = None,
-        client: Client | None = None,
-    ) -> None:
-        """Replace the value of a secret.
-
-        Args:
-            name: Name that tasks use.
-            secret_spec: The new value.
-            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
-            project: Project id; "" for none. Default: the client's.
-            domain: Domain id; "" for none. Default: the client's.
-            client: The client for the calls. Default: the current one.
-
-        Raises:
-            ValueError: An argument is invalid; nothing was sent.
-            NotFoundError: The resource does not exist.
-            RpcError: The call failed; the subclass says how.
-
-        Calls `SecretService.UpdateSecret`.
-        """
-        caller = registry.resolve(client)
-        scope = caller.scope(project, domain, demand=())
-        request = UpdateSecretRequest(
-            id=SecretIdentifier(
-                name=as_text("name", name, 1, 0), organization=caller.org, domain=scope.domain, project=scope.project
-            ),
-            secret_spec=secret_spec,
-        )
-        await unary(caller, SecretService.UPDATE_SECRET, request, timeout=timeout)
 
     @blocking
     @classmethod

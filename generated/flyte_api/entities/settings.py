@@ -3,22 +3,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import ClassVar
 
-from flyte_api.messages.flyteidl2.settings.settings_definition import Settings as SettingsSettings
-from flyte_api.messages.flyteidl2.settings.settings_definition import SettingsKey
-from flyte_api.messages.flyteidl2.settings.settings_service import (
-    CreateSettingsRequest,
-    CreateSettingsResponse,
-    GetSettingsForEditRequest,
-    GetSettingsForEditResponse,
-    UpdateSettingsRequest,
-    UpdateSettingsResponse,
-)
+from flyte_api.messages.flyteidl2.settings.settings_service import GetSettingsForEditResponse
 from flyte_api.registry import registry
-from flyte_api.services.flyteidl2.settings.settings_service import SettingsService
-from flyte_rpc.v1 import Client, Entity, Self, blocking, fetching, unary
+from flyte_rpc.v1 import Entity
 
 
 class SettingsBase(Entity[GetSettingsForEditResponse]):
@@ -33,76 +22,3 @@ class SettingsBase(Entity[GetSettingsForEditResponse]):
         "domain=pb2.requestedKey.domain",
         "project=pb2.requestedKey.project",
     )
-
-    @fetching
-    @classmethod
-    async def _for_edit(
-        cls, key: SettingsKey, *, timeout: float | timedelta | None = None, client: Client | None = None
-    ) -> Self:
-        """Fetch the settings of a scope and of the scopes above it.
-
-        Args:
-            key: A scope: an organization, a domain of it, or a project in a domain.
-            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
-            client: The client for the calls. Default: the current one.
-
-        Raises:
-            ValueError: An argument is invalid; nothing was sent.
-            NotFoundError: The resource does not exist.
-            RpcError: The call failed; the subclass says how.
-
-        Calls `SettingsService.GetSettingsForEdit`.
-        """
-        caller = registry.resolve(client)
-        request = GetSettingsForEditRequest(key=key)
-        reply = await unary(caller, SettingsService.GET_SETTINGS_FOR_EDIT, request, timeout=timeout)
-        return cls._of(reply, caller)
-
-    @blocking
-    async def _create(
-        self, settings: SettingsSettings, *, timeout: float | timedelta | None = None
-    ) -> CreateSettingsResponse:
-        """Store the first settings of a scope.
-
-        Args:
-            settings: The settings of a scope. Omitted settings are inherited from the scope above.
-            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
-
-        Returns:
-            The reply of the server.
-
-        Raises:
-            ValueError: An argument is invalid; nothing was sent.
-            AlreadyExistsError: The name is taken.
-            RpcError: The call failed; the subclass says how.
-
-        Calls `SettingsService.CreateSettings`.
-        """
-        caller = self.client
-        request = CreateSettingsRequest(key=self._identity(), settings=settings)
-        return await unary(caller, SettingsService.CREATE_SETTINGS, request, timeout=timeout)
-
-    @blocking
-    async def _replace(
-        self, settings: SettingsSettings, version: int = 0, *, timeout: float | timedelta | None = None
-    ) -> UpdateSettingsResponse:
-        """Replace all settings of a scope.
-
-        Args:
-            settings: The new settings.
-            version: The version that this replaces.
-            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
-
-        Returns:
-            The reply of the server.
-
-        Raises:
-            ValueError: An argument is invalid; nothing was sent.
-            NotFoundError: The resource does not exist.
-            RpcError: The call failed; the subclass says how.
-
-        Calls `SettingsService.UpdateSettings`.
-        """
-        caller = self.client
-        request = UpdateSettingsRequest(key=self._identity(), settings=settings, version=version)
-        return await unary(caller, SettingsService.UPDATE_SETTINGS, request, timeout=timeout)

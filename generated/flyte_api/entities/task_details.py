@@ -3,21 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import ClassVar
 
-from flyte_api.messages.flyteidl2.core.interface import VariableMap
 from flyte_api.messages.flyteidl2.task.common import NamedLiteral
 from flyte_api.messages.flyteidl2.task.task_definition import TaskDetails as TaskTaskDetails
-from flyte_api.messages.flyteidl2.task.task_definition import TaskIdentifier, TaskSpec
+from flyte_api.messages.flyteidl2.task.task_definition import TaskIdentifier
 from flyte_api.messages.flyteidl2.task.task_service import GetTaskDetailsRequest
-from flyte_api.messages.flyteidl2.workflow.translator_service import (
-    JsonValuesToLiteralsRequest,
-    LaunchFormJsonToLiteralsRequest,
-    LiteralsToLaunchFormJsonRequest,
-    TaskSpecToLaunchFormJsonRequest,
-)
+from flyte_api.messages.flyteidl2.workflow.translator_service import LaunchFormJsonToLiteralsRequest
 from flyte_api.messages.google.protobuf.struct import Struct
 from flyte_api.registry import registry
 from flyte_api.services.flyteidl2.task.task_service import TaskService
@@ -27,7 +21,6 @@ from flyte_rpc.v1 import (
     Entity,
     Reads,
     Self,
-    as_list,
     as_struct,
     as_text,
     blocking,
@@ -132,103 +125,6 @@ class TaskDetailsBase(Entity[TaskTaskDetails]):
         )
         reply = await unary(caller, TaskService.GET_TASK_DETAILS, request, timeout=timeout)
         return cls._of(existing_reply(reply.details, caller, TaskService.GET_TASK_DETAILS, request), caller)
-
-    @blocking
-    @classmethod
-    async def _launch_form(
-        cls,
-        task_spec: TaskSpec | None = None,
-        *,
-        timeout: float | timedelta | None = None,
-        client: Client | None = None,
-    ) -> Struct | None:
-        """Fetch a JSON Schema of the task's inputs, for input forms.
-
-        Args:
-            task_spec: The task.
-            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
-            client: The client for the calls. Default: the current one.
-
-        Returns:
-            The reply of the server.
-
-        Raises:
-            ValueError: An argument is invalid; nothing was sent.
-            NotFoundError: The resource does not exist.
-            RpcError: The call failed; the subclass says how.
-
-        Calls `TranslatorService.TaskSpecToLaunchFormJson`.
-        """
-        caller = registry.resolve(client)
-        request = TaskSpecToLaunchFormJsonRequest(task_spec=task_spec)
-        reply = await unary(caller, TranslatorService.TASK_SPEC_TO_LAUNCH_FORM_JSON, request, timeout=timeout)
-        return reply.json
-
-    @blocking
-    @classmethod
-    async def _literals_of(
-        cls,
-        variables: VariableMap | None = None,
-        values: Mapping[str, object] | None = None,
-        *,
-        timeout: float | timedelta | None = None,
-        client: Client | None = None,
-    ) -> list[NamedLiteral]:
-        """Convert plain JSON values to the inputs of a run.
-
-        Args:
-            variables: Names and types of the inputs.
-            values: Inputs by name, as JSON values.
-            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
-            client: The client for the calls. Default: the current one.
-
-        Returns:
-            The reply of the server.
-
-        Raises:
-            ValueError: An argument is invalid; nothing was sent.
-            NotFoundError: The resource does not exist.
-            RpcError: The call failed; the subclass says how.
-
-        Calls `TranslatorService.JsonValuesToLiterals`.
-        """
-        caller = registry.resolve(client)
-        request = JsonValuesToLiteralsRequest(variables=variables, values=as_struct(Struct, "values", values))
-        reply = await unary(caller, TranslatorService.JSON_VALUES_TO_LITERALS, request, timeout=timeout)
-        return reply.literals
-
-    @blocking
-    @classmethod
-    async def _filled_form(
-        cls,
-        literals: Collection[NamedLiteral] = (),
-        variables: VariableMap | None = None,
-        *,
-        timeout: float | timedelta | None = None,
-        client: Client | None = None,
-    ) -> Struct | None:
-        """Fetch the JSON Schema of inputs, with values filled in.
-
-        Args:
-            literals: The values.
-            variables: Names and types of the inputs.
-            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
-            client: The client for the calls. Default: the current one.
-
-        Returns:
-            The reply of the server.
-
-        Raises:
-            ValueError: An argument is invalid; nothing was sent.
-            NotFoundError: The resource does not exist.
-            RpcError: The call failed; the subclass says how.
-
-        Calls `TranslatorService.LiteralsToLaunchFormJson`.
-        """
-        caller = registry.resolve(client)
-        request = LiteralsToLaunchFormJsonRequest(literals=as_list("literals", literals), variables=variables)
-        reply = await unary(caller, TranslatorService.LITERALS_TO_LAUNCH_FORM_JSON, request, timeout=timeout)
-        return reply.json
 
     @blocking
     @classmethod

@@ -14,12 +14,7 @@ from flyte_api.messages.flyteidl2.task.task_definition import TaskName
 from flyte_api.messages.flyteidl2.trigger.trigger_definition import Trigger as TriggerTrigger
 from flyte_api.messages.flyteidl2.trigger.trigger_definition import TriggerDetails as TriggerTriggerDetails
 from flyte_api.messages.flyteidl2.trigger.trigger_definition import TriggerSpec
-from flyte_api.messages.flyteidl2.trigger.trigger_service import (
-    DeleteTriggersRequest,
-    DeployTriggerRequest,
-    ListTriggersRequest,
-    UpdateTriggersRequest,
-)
+from flyte_api.messages.flyteidl2.trigger.trigger_service import DeployTriggerRequest, ListTriggersRequest
 from flyte_api.registry import registry
 from flyte_api.services.flyteidl2.trigger.trigger_service import TriggerService
 from flyte_api.sorting import TriggerKey
@@ -176,62 +171,6 @@ class TriggerBase(Entity[TriggerTrigger]):
         )
         reply = await unary(caller, TriggerService.DEPLOY_TRIGGER, request, timeout=timeout)
         return cast("type[TriggerDetails]", resolve("flyte.remote:TriggerDetails"))._of(reply.trigger, caller)
-
-    @blocking
-    @classmethod
-    async def _update(
-        cls,
-        names: Collection[TriggerName] = (),
-        active: bool = False,
-        *,
-        timeout: float | timedelta | None = None,
-        client: Client | None = None,
-    ) -> None:
-        """Activate or deactivate triggers.
-
-        Args:
-            names: The triggers.
-            active: Whether the triggers should be active.
-            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
-            client: The client for the calls. Default: the current one.
-
-        Raises:
-            ValueError: An argument is invalid; nothing was sent.
-            NotFoundError: The resource does not exist.
-            RpcError: The call failed; the subclass says how.
-
-        Calls `TriggerService.UpdateTriggers`.
-        """
-        caller = registry.resolve(client)
-        request = UpdateTriggersRequest(names=as_list("names", names), active=active)
-        await unary(caller, TriggerService.UPDATE_TRIGGERS, request, timeout=timeout)
-
-    @blocking
-    @classmethod
-    async def _delete(
-        cls,
-        names: Collection[TriggerName] = (),
-        *,
-        timeout: float | timedelta | None = None,
-        client: Client | None = None,
-    ) -> None:
-        """Delete triggers.
-
-        Args:
-            names: The triggers.
-            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
-            client: The client for the calls. Default: the current one.
-
-        Raises:
-            ValueError: An argument is invalid; nothing was sent.
-            NotFoundError: The resource does not exist.
-            RpcError: The call failed; the subclass says how.
-
-        Calls `TriggerService.DeleteTriggers`.
-        """
-        caller = registry.resolve(client)
-        request = DeleteTriggersRequest(names=as_list("names", names))
-        await unary(caller, TriggerService.DELETE_TRIGGERS, request, timeout=timeout)
 
     @listing
     @classmethod

@@ -8,11 +8,16 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Self
 
 from flyte._client import resolve_client
+from flyte_api.clients.flyteidl2.workflow.run_service import RunServiceClient
 from flyte_api.entities.action import ActionBase, action_summary
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, RunIdentifier
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
 from flyte_api.messages.flyteidl2.workflow.run_definition import ClusterEvent
-from flyte_api.messages.flyteidl2.workflow.run_service import GetActionLogContextResponse
+from flyte_api.messages.flyteidl2.workflow.run_service import (
+    GetActionLogContextRequest,
+    GetActionLogContextResponse,
+    WatchClusterEventsRequest,
+)
 from flyte_api.sorting import ActionKey
 from flyte_rpc.arguments import seconds, whole
 from flyte_rpc.calls.client import Client
@@ -281,9 +286,12 @@ class Action(WatchedAction, ActionState, RunLike, ActionFields, ActionBase):
 
     async def _events(self, attempt: int | None, timeout: float | timedelta | None) -> AsyncGenerator[ClusterEvent]:
         number = attempt or (await self._fetch_details()).attempts or 1
-        async with aclosing(aiter(self._cluster_events(attempt=number, timeout=timeout))) as events:
-            async for event in events:
-                yield event
+        request = WatchClusterEventsRequest(id=self.action_id, attempt=number)
+        replies = RunServiceClient(self.client).watch_cluster_events(request, timeout=timeout)
+        async with aclosing(aiter(replies)) as found:
+            async for reply in found:
+                for event in reply.cluster_events:
+                    yield event
 
     @blocking
     @within_timeout
@@ -309,4 +317,6 @@ class Action(WatchedAction, ActionState, RunLike, ActionFields, ActionBase):
         """
         if attempt is not None:
             whole("attempt", attempt, 1)
-        return await self._log_context.aio(attempt or (await self._fetch_details()).attempts or 1)
+        number = attempt or (await self._fetch_details()).attempts or 1
+        request = GetActionLogContextRequest(action_id=self.action_id, attempt=number)
+        return await RunServiceClient(self.client).get_action_log_context.aio(request)

@@ -15,9 +15,9 @@ from flyte_api.messages.flyteidl2.common.identifier import (
     OrgIdentifier,
     ProjectIdentifier,
 )
-from flyte_api.messages.flyteidl2.secret.definition import SecretSpec
+from flyte_api.messages.flyteidl2.secret.definition import SecretIdentifier, SecretSpec
 from flyte_api.messages.flyteidl2.secret.definition import SecretType as TypeOfSecret
-from flyte_api.messages.flyteidl2.secret.payload import ListSecretsRequest
+from flyte_api.messages.flyteidl2.secret.payload import CreateSecretRequest, ListSecretsRequest, UpdateSecretRequest
 from flyte_rpc.arguments import text
 from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.options import within_timeout
@@ -42,6 +42,15 @@ class _Place(NamedTuple):
     project: str
     domain: str
     client: Client
+
+    @property
+    def service(self) -> SecretServiceClient:
+        """The calls."""
+        return SecretServiceClient(self.client)
+
+    def secret(self, name: str) -> SecretIdentifier:
+        """Return the identifier of a secret."""
+        return SecretIdentifier(organization=self.client.org, name=name, project=self.project, domain=self.domain)
 
 
 class Secret(SecretBase):
@@ -108,7 +117,7 @@ class Secret(SecretBase):
         spec = _spec(value, type)
         place = await _place(name, client, project, domain, cluster_pool, type)
         with hiding(value):
-            await cls._create.aio(name, spec, project=place.project, domain=place.domain, client=place.client)
+            await place.service.create_secret.aio(CreateSecretRequest(id=place.secret(name), secret_spec=spec))
 
     @blocking
     @classmethod
@@ -149,7 +158,7 @@ class Secret(SecretBase):
         spec = _spec(value, type)
         place = await _place(name, client, project, domain, cluster_pool, type)
         with hiding(value):
-            await cls._update.aio(name, spec, project=place.project, domain=place.domain, client=place.client)
+            await place.service.update_secret.aio(UpdateSecretRequest(id=place.secret(name), secret_spec=spec))
 
     @fetching
     @classmethod

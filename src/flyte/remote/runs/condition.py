@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from flyte._client import resolve_client
 from flyte.errors import ConditionNotFoundError, NotFoundError
+from flyte_api.clients.flyteidl2.workflow.run_service import RunServiceClient
 from flyte_api.entities.action import action_summary
 from flyte_api.entities.condition import ConditionBase
 from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
 from flyte_api.messages.flyteidl2.core.types import SimpleType
 from flyte_api.messages.flyteidl2.workflow.run_definition import ConditionActionMetadata
-from flyte_api.messages.flyteidl2.workflow.run_service import EventPayload
+from flyte_api.messages.flyteidl2.workflow.run_service import EventPayload, SignalEventRequest
 from flyte_api.sorting import ActionKey
 from flyte_rpc.arguments import text
 from flyte_rpc.calls.client import Client
@@ -225,7 +226,9 @@ class Condition(ActionFields, ConditionBase):
 
         Calls `RunService.SignalEvent`.
         """
-        await self._signal.aio(_payload(self.name, payload, self.expected_type), self.parent_action_name)
+        value = _payload(self.name, payload, self.expected_type)
+        request = SignalEventRequest(action_id=self.pb2.id, parent_action_name=self.parent_action_name, payload=value)
+        await RunServiceClient(self.client).signal_event.aio(request)
 
 
 def _payload(name: str, value: object, expected: type[Answer] | None) -> EventPayload:

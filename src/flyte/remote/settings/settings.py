@@ -8,11 +8,17 @@ from datetime import timedelta
 from typing import Any, Self
 
 from flyte._client import resolve_client
+from flyte_api.clients.flyteidl2.settings.settings_service import SettingsServiceClient
 from flyte_api.entities.resolved_settings import ResolvedSettingsBase
 from flyte_api.entities.settings import SettingsBase
 from flyte_api.messages.flyteidl2.settings.settings_definition import ScopeLevel, SettingsKey, SettingState
 from flyte_api.messages.flyteidl2.settings.settings_definition import Settings as SettingsMessage
-from flyte_api.messages.flyteidl2.settings.settings_service import SettingsRecord
+from flyte_api.messages.flyteidl2.settings.settings_service import (
+    CreateSettingsRequest,
+    GetSettingsForEditRequest,
+    SettingsRecord,
+    UpdateSettingsRequest,
+)
 from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.options import within_timeout
 from flyte_rpc.sync.decorators import blocking, fetching
@@ -62,10 +68,10 @@ class Settings(SettingsBase):
         """
         caller = resolve_client(client)
         key = _key(caller, project, domain)
-        found = await cls._for_edit.aio(key, client=caller)
+        reply = await SettingsServiceClient(caller).get_settings_for_edit.aio(GetSettingsForEditRequest(key=key))
         # Updates must go to the requested scope, even if the server does not return it.
-        found.pb2.requestedKey = key
-        return found
+        reply.requestedKey = key
+        return cls(reply, caller)
 
     @property
     def domain(self) -> str | None:
@@ -145,10 +151,12 @@ class Settings(SettingsBase):
         """
         own = self._own
         wanted = _changed(None if own is None else own.settings, overrides)
+        service, key = SettingsServiceClient(self.client), self.pb2.requestedKey
         if self.version:
-            record = (await self._replace.aio(wanted, self.version)).settingsRecord
+            update = UpdateSettingsRequest(key=key, settings=wanted, version=self.version)
+            record = (await service.update_settings.aio(update)).settingsRecord
         else:
-            record = (await self._create.aio(wanted)).settingsRecord
+            record = (await service.create_settings.aio(CreateSettingsRequest(key=key, settings=wanted))).settingsRecord
         stored = record or SettingsRecord(version=self.version + 1)
         now = SettingsRecord(key=self.pb2.requestedKey, settings=stored.settings or wanted, version=stored.version)
         self.pb2.levels = [*(level for level in self.pb2.levels if level is not own), now]

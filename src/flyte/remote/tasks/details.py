@@ -15,11 +15,19 @@ from flyte.definitions.policies import Cache
 from flyte.errors import NotFoundError
 from flyte.models import MAX_INLINE_IO_BYTES
 from flyte.remote._common import console_url
+from flyte_api.clients.flyteidl2.workflow.translator_service import TranslatorServiceClient
 from flyte_api.entities.task_details import TaskDetailsBase
 from flyte_api.messages.flyteidl2.core.interface import TypedInterface
 from flyte_api.messages.flyteidl2.core.tasks import ResourcesResourceEntry, TaskTemplate
 from flyte_api.messages.flyteidl2.task.common import NamedLiteral
 from flyte_api.messages.flyteidl2.task.task_definition import TaskIdentifier, TaskSpec
+from flyte_api.messages.flyteidl2.workflow.translator_service import (
+    JsonValuesToLiteralsRequest,
+    LiteralsToLaunchFormJsonRequest,
+    TaskSpecToLaunchFormJsonRequest,
+)
+from flyte_api.messages.google.protobuf.struct import Struct
+from flyte_rpc.arguments import as_struct
 from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.options import within_timeout
 from flyte_rpc.lazy import resolve
@@ -198,10 +206,12 @@ class TaskDetails(TakesInputs, TaskDetailsBase):
         `LiteralsToLaunchFormJson` instead.
         """
         if values is None:
-            form = await self._launch_form.aio(self.spec, client=self.client)
+            request = TaskSpecToLaunchFormJsonRequest(task_spec=self.spec)
+            form = (await TranslatorServiceClient(self.client).task_spec_to_launch_form_json.aio(request)).json
         else:
             literals = await self.literals_of.aio(values)
-            form = await self._filled_form.aio(literals, self.typed_interface.inputs, client=self.client)
+            filled = LiteralsToLaunchFormJsonRequest(literals=literals, variables=self.typed_interface.inputs)
+            form = (await TranslatorServiceClient(self.client).literals_to_launch_form_json.aio(filled)).json
         return {} if form is None else form.to_python()
 
     @blocking
@@ -221,7 +231,9 @@ class TaskDetails(TakesInputs, TaskDetailsBase):
 
         Calls `TranslatorService.JsonValuesToLiterals`.
         """
-        return await self._literals_of.aio(self.typed_interface.inputs, values, client=self.client)
+        inputs = as_struct(Struct, "values", values)
+        request = JsonValuesToLiteralsRequest(variables=self.typed_interface.inputs, values=inputs)
+        return (await TranslatorServiceClient(self.client).json_values_to_literals.aio(request)).literals
 
     def _repr_html_(self) -> str:
         from .signature import as_html

@@ -9,9 +9,11 @@ from typing import Self
 
 from flyte._client import resolve_client
 from flyte.definitions.trigger import Trigger as TriggerDefinition
+from flyte_api.clients.flyteidl2.trigger.trigger_service import TriggerServiceClient
 from flyte_api.entities.trigger import TriggerBase, trigger_summary
 from flyte_api.messages.flyteidl2.common.identifier import TriggerIdentifier
 from flyte_api.messages.flyteidl2.common.list import Filter
+from flyte_api.messages.flyteidl2.trigger.trigger_service import DeleteTriggersRequest, UpdateTriggersRequest
 from flyte_api.sorting import TriggerKey
 from flyte_rpc.arguments import text, whole
 from flyte_rpc.calls.client import Client
@@ -238,7 +240,8 @@ class Trigger(TriggerBase, TriggerFields):
         if not isinstance(active, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"active takes True or False, not {type(active).__name__} ({active!r})")
         caller = resolve_client(client)
-        await cls._update.aio([trigger_name(caller, name, task_name, project, domain)], active, client=caller)
+        names = [trigger_name(caller, name, task_name, project, domain)]
+        await TriggerServiceClient(caller).update_triggers.aio(UpdateTriggersRequest(names=names, active=active))
 
     @blocking
     @classmethod
@@ -272,7 +275,8 @@ class Trigger(TriggerBase, TriggerFields):
         Calls `TriggerService.DeleteTriggers`.
         """
         caller = resolve_client(client)
-        await cls._delete.aio([trigger_name(caller, name, task_name, project, domain)], client=caller)
+        names = [trigger_name(caller, name, task_name, project, domain)]
+        await TriggerServiceClient(caller).delete_triggers.aio(DeleteTriggersRequest(names=names))
 
     @blocking
     @within_timeout
