@@ -202,7 +202,7 @@ class _Walk:
         if self._names_the_thing(field, path, owner):
             required, low = True, max(low, 1)
         annotation, default = plan.types.argument(field), None if required else self._default(field)
-        doc = sentence(field.doc) or self._guessed_doc(field)
+        doc = sentence(field.doc) or self._doc_without_comment(field, path)
         if high and str(high) not in doc:
             doc = f"{doc.rstrip('.')}; at most {high} characters."
         may_be_none = default == Literal(None)
@@ -232,14 +232,10 @@ class _Walk:
             return whole or (owner.full_name == message and _is_plain(field, Label.IMPLICIT))
         return str(path) == str(identity) and _is_plain(field, identity.last.label)
 
-    def _guessed_doc(self, field: Field) -> str:
-        """Return a docstring for a field without a comment."""
-        words = field.name.replace("_", " ")
-        if field.kind == "bool":
-            return f"The switch `{field.name}`."
+    def _doc_without_comment(self, field: Field, path: FieldPath) -> str:
         inner = self.plan.api.messages.get(field.type_name)
         about = sentence(inner.doc) if inner and field.type_name not in PLAIN else ""
-        return about or f"The {words}."
+        return about or f"`{path}` of the request."
 
     def _default(self, field: Field) -> Code:
         """Return the default of a parameter: the field's zero value if the field has no presence, else None."""
