@@ -27,7 +27,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, end)
     try:
         box = start(
-            dir=options.dir, port=options.port, memory=options.memory, parallel=options.parallel, grace=options.grace
+            dir=options.dir,
+            port=options.port,
+            memory=options.memory,
+            parallel=options.parallel,
+            grace=options.grace,
+            trust_user=options.trust_user,
         )
     except (DevboxError, ValueError) as error:
         print_line(f"flyte.devbox: {error}", sys.stderr)
@@ -52,6 +57,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--grace", type=float, default=5.0, help="seconds between SIGTERM and SIGKILL for a task (default: 5)"
+    )
+    parser.add_argument(
+        "--trust-user", action="store_true", help="take calls without a token from processes of this user (Linux)"
     )
     return parser
 

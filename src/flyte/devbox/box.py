@@ -18,6 +18,7 @@ from flyte_rpc.calls.client import Client
 
 from .control_plane import ControlPlane
 from .home import DevboxError, Home
+from .local_user import can_tell
 
 _START_TIMEOUT = 60.0
 _STOP_MARGIN = 20.0
@@ -29,10 +30,13 @@ class Devbox:
     Create it with `flyte.devbox.start`. In a `with` or `async with` block, it stops at the end of the block.
     """
 
-    def __init__(self, home: Home, token: str, *, port: int, parallel: int, grace: float) -> None:
+    def __init__(
+        self, home: Home, token: str, *, port: int, parallel: int, grace: float, trust_user: bool = False
+    ) -> None:
         self._home = home
         self._token = token
         self._grace = grace
+        self._trust_user = trust_user
         self._pid = os.getpid()
         self._clients: list[Client] = []
         self._previous: Client | None = None
@@ -154,7 +158,9 @@ class Devbox:
     async def _serve(self, ready: Future[str], port: int, parallel: int) -> None:
         # The database belongs to the thread that opens it, so everything is created here.
         self._loop, self._ending = asyncio.get_running_loop(), asyncio.Event()
-        control_plane = ControlPlane(self._home, self._token, parallel=parallel, grace=self._grace)
+        control_plane = ControlPlane(
+            self._home, self._token, parallel=parallel, grace=self._grace, trust_user=self._trust_user
+        )
         await control_plane.start(port)
         ready.set_result(control_plane.endpoint)
         try:
@@ -171,6 +177,7 @@ def start(
     token: str | None = None,
     parallel: int | None = None,
     grace: float = 5.0,
+    trust_user: bool = False,
 ) -> Devbox:
     """Start a control plane on this machine. It listens only on loopback, and executes tasks as processes.
 
@@ -183,6 +190,8 @@ def start(
         parallel: Maximum number of concurrent actions, not counting actions that wait for their children. Default: one
             per processor, at least 4.
         grace: Seconds between SIGTERM and SIGKILL for a task.
+        trust_user: Take calls without credentials from processes of the user who starts the devbox, for programs that cannot
+            send a token over plain HTTP, such as those of the official SDK. Linux only. Default: every call needs the token.
 
     Returns:
         The running devbox. Stop it, or use it in a `with` or `async with` block.
@@ -205,9 +214,13 @@ def start(
         raise ValueError(f"port={port} is not a valid TCP port")
     if grace < 0:
         raise ValueError(f"grace={grace} must not be negative")
+    if trust_user and not can_tell():
+        raise DevboxError(
+            f"trust_user needs to know the users of connections, which {sys.platform} does not tell; use the token"
+        )
     home = Home(dir, memory=memory)
     try:
-        return Devbox(home, home.token(token), port=port, parallel=parallel, grace=grace)
+        return Devbox(home, home.token(token), port=port, parallel=parallel, grace=grace, trust_user=trust_user)
     except BaseException:  # on any failure, release the directory for the next devbox
         home.release()
         raise

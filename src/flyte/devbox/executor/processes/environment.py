@@ -74,6 +74,18 @@ def environment(
         FLYTE_OUTPUT_PATH=context.outputs_path,
         FLYTE_RAW_DATA_PREFIX=context.raw_data_prefix,
     )
+    # What the entry point of the official SDK reads.
+    found.update(
+        RUN_NAME=context.key.run,
+        ACTION_NAME=context.key.name,
+        FLYTE_INTERNAL_EXECUTION_PROJECT=context.key.project,
+        FLYTE_INTERNAL_EXECUTION_DOMAIN=context.key.domain,
+        FLYTE_ATTEMPT_NUMBER=str(context.attempt),
+        _U_ORG_NAME="flyte",
+        _U_RUN_BASE=context.output_directory.rstrip("/").rsplit("/", 2)[0],
+        # It writes through fsspec as into a bucket, which needs no directories.
+        FSSPEC_FILE='{"auto_mkdir": true}',
+    )
     found.update(own)
     return found
 
