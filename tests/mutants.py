@@ -85,6 +85,8 @@ def configure(module: str, tests: list[str]) -> None:
         "pytest_add_cli_args_test_selection": tests,
         # The tests start threads, which do not survive a fork.
         "process_isolation": "forkserver",
+        # A change may make tests hang. They end after so many times the time that they take without it.
+        "timeout_multiplier": 5,
         "also_copy": sorted(path.name for path in COPY.iterdir() if path.name not in ("src", "tests", ".git")),
     }
     lines = [f"{name} = {json.dumps(value)}" for name, value in settings.items()]

@@ -6,12 +6,13 @@ import asyncio
 from contextlib import aclosing
 
 import pytest
+from h2.errors import ErrorCodes
 
 from flyte_rpc.transports.http2 import frames, receive_windows
 from flyte_rpc.transports.http2.receive_windows import FIRST_WINDOW_BYTES
 from support.peers import OK
 
-from .wire import Frame, Wire, message, setting, window_update, wired
+from .wire import Frame, Wire, message, reset, setting, window_update, wired
 
 FIRST = FIRST_WINDOW_BYTES
 
@@ -88,6 +89,11 @@ async def test_a_reader_that_does_not_wait_is_granted_what_it_has_read() -> None
         assert await wire.settle() == [], "a message is left"
         assert len(await anext(replies)) == FIRST // 2
         assert await wire.settle() == [window_update(1, 6 + 6 + 5 + FIRST // 2)]
+        # So the window is as large as at first, to the byte.
+        wire.data(1, message(b"z") + bytes(FIRST - 6))
+        assert await wire.settle() == []
+        wire.data(1, b"\0")
+        assert await wire.settle() == [reset(1, ErrorCodes.FLOW_CONTROL_ERROR)]
 
 
 async def test_the_windows_of_a_connection_grow_by_a_limited_sum(monkeypatch: pytest.MonkeyPatch) -> None:
