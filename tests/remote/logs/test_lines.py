@@ -188,3 +188,20 @@ async def test_pauses_before_the_first_line_do_not_count(
     monkeypatch.setattr("flyte.remote.logs.show.with_silences", with_silences)
     await show(Stream(Source().lines), 1, patience=60.0)
     assert capsys.readouterr().out.splitlines() == ["b", "c", "d"]
+
+
+async def test_patience_counts_from_the_first_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = 0.0
+
+    async def with_silences(source: object, after: float) -> AsyncGenerator[LogLine]:
+        nonlocal now
+        for seconds, text in ((0, "a"), (4, "b"), (7.9, "c"), (8, "d"), (8, "e")):
+            now = seconds
+            yield LogLine(text)
+
+    monkeypatch.setattr("flyte.remote.logs.show.with_silences", with_silences)
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now)
+    await show(Stream(Source().lines), 1, patience=8.0)
+    assert capsys.readouterr().out.splitlines() == ["d", "e"], "of the lines before that, the last one"
