@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from flyte import Backoff, Cache, RetryStrategy, Timeout
 from flyte.devbox import Devbox
 from flyte.errors import NotFoundError, RemoteTaskNotFoundError, RpcError
 from flyte.remote import Action, Project, Run, Task
@@ -34,6 +35,22 @@ def test_the_server_is_asked(box: Devbox, ask: Callable[[], object], error: type
 def test_a_timeout_has_a_range(box: Devbox, timeout: float | timedelta) -> None:
     with pytest.raises(ValueError, match="it must be a positive number of seconds, at most 1e\\+09"):
         Run.get("x", timeout=timeout)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda: Run.listall(in_phase=(True,)),
+        lambda: Backoff(True),
+        lambda: Backoff(1, cap=False),
+        lambda: Cache("disable", max_age=True),
+        lambda: RetryStrategy(True),
+        lambda: Timeout(max_queued_time=True),
+    ],
+)
+def test_a_truth_value_is_no_number(box: Devbox, ask: Callable[[], object]) -> None:
+    with pytest.raises(TypeError):
+        ask()
 
 
 def test_the_longest_texts_of_a_project(box: Devbox) -> None:

@@ -43,6 +43,8 @@ def test_an_unknown_setting_names_the_nearest_or_all(task: TaskDetails) -> None:
         ({"max_inline_io_bytes": "1"}, "max_inline_io_bytes takes a number of bytes, not str"),
         ({"max_inline_io_bytes": True}, "max_inline_io_bytes takes a number of bytes, not bool"),
         ({"max_inline_io_bytes": 1.5}, "max_inline_io_bytes takes a number of bytes, not float"),
+        ({"retries": True}, "RetryStrategy.retries takes a whole number, not bool"),
+        ({"timeout": True}, "a span of time is a timedelta or a number of seconds, not bool (True)"),
         ({"queue": 1}, "queue takes a name, not int"),
         ({"short_name": None}, "short_name takes text, not NoneType"),
         ({"env_vars": ["A"]}, "env_vars takes a mapping, not list"),

@@ -1,0 +1,96 @@
+"""Fields of requests that become parameters: lists of well-known messages, and sizes that belong to no page."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from flyte_codegen.diagnostics import Diagnostic
+from flyte_rpc.calls.client import Client
+from flyte_rpc.serving.server import ServerCall, serve
+from support.fragments import Fragment, proto
+
+TOML = '[entities.Pen]\nmessage = "test.Pen"\nservice = "test.Pens"\nidentity = "name"\n[entities.Pen.methods]\n'
+
+
+async def test_several_times(fragment: Callable[..., Fragment]) -> None:
+    body = """
+        import "google/protobuf/timestamp.proto";
+        message Pen { string name = 1; }
+        message FillPenRequest { string name = 1; repeated google.protobuf.Timestamp times = 2; }
+        message FillPenResponse { Pen pen = 1; }
+        service Pens { rpc FillPen(FillPenRequest) returns (FillPenResponse); }
+    """
+    made = fragment(proto(body), f"{TOML}FillPen = {{}}\n").generate()
+    stamp, pen, reply = (
+        made.get(f"messages.{path}")
+        for path in ("google.protobuf.timestamp:Timestamp", "test.test:Pen", "test.test:FillPenResponse")
+    )
+    asked: list[Any] = []
+
+    class Pens(made.get("services.test.pens:PensBase")):  # type: ignore[misc]
+        async def fill_pen(self, request: Any, call: ServerCall) -> Any:
+            asked.append(request)
+            return reply(pen=pen(name=request.name))
+
+    times = [stamp.of(datetime(2030, 1, day, tzinfo=UTC)) for day in (1, 2)]
+    async with await serve([Pens()]) as running, Client(running.endpoint, timeout=20) as client:
+        blue = made.get("entities.pen:PenBase")(pen(name="blue"), client)
+        parameter = inspect.signature(blue.fill).parameters["times"]
+        assert (parameter.annotation, parameter.default) == ("Collection[Timestamp]", ())
+        await blue.fill.aio(times=tuple(times))
+        await blue.fill.aio()
+        with pytest.raises(TypeError, match="times takes several values"):
+            await blue.fill.aio(times="2030-01-01")
+    assert [request.times for request in asked] == [times, []]
+
+
+def sized(size: str) -> str:
+    """A list whose request has a size and no token."""
+    return proto(
+        f"""
+        message Pen {{ string name = 1; }}
+        message ListPensRequest {{ int32 {size} = 1; }}
+        message ListPensResponse {{ repeated Pen pens = 1; }}
+        service Pens {{ rpc ListPens(ListPensRequest) returns (ListPensResponse); }}
+        """
+    )
+
+
+async def test_a_size_without_a_token_is_sent_as_it_is_given(fragment: Callable[..., Fragment]) -> None:
+    made = fragment(sized("max_results"), f"{TOML}ListPens = {{}}\n").generate()
+    pen, reply = (made.get(f"messages.test.test:{name}") for name in ("Pen", "ListPensResponse"))
+    asked: list[int] = []
+
+    class Pens(made.get("services.test.pens:PensBase")):  # type: ignore[misc]
+        async def list_pens(self, request: Any, call: ServerCall) -> Any:
+            asked.append(request.max_results)
+            return reply(pens=[pen(name=str(n)) for n in range(request.max_results or 9)])
+
+    async with await serve([Pens()]) as running, Client(running.endpoint, timeout=20) as client:
+        entity = made.get("entities.pen:PenBase")
+        assert "page_size" not in inspect.signature(entity.listall).parameters
+        assert len(await entity.listall(max_results=3, client=client).collect.aio()) == 3
+        assert len(await entity.listall(limit=2, client=client).collect.aio()) == 2
+    assert asked == [3, 0], "one reply has all, so the limit of items is none of the request's"
+
+
+@pytest.mark.parametrize(
+    ("size", "told"),
+    [
+        (
+            "page_size",
+            "test.Pens.ListPens seems to have pages, of which only the first would be read: page_size in the",
+        ),
+        ("limit", "[entities.Pen.methods.ListPens] the parameter limit would occur twice"),
+    ],
+)
+def test_a_size_without_a_token_that_needs_an_answer(
+    fragment: Callable[..., Fragment], mistakes: Callable[[Fragment], list[Diagnostic]], size: str, told: str
+) -> None:
+    (found,) = mistakes(fragment(sized(size), f"{TOML}ListPens = {{}}\n"))
+    assert found.message.startswith(told)
