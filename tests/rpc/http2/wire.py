@@ -8,9 +8,11 @@ from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
+import pytest
 from h2.errors import ErrorCodes
 from hpack import Decoder, Encoder
 
+from flyte_rpc.errors import ConnectionLostError
 from flyte_rpc.transports.endpoint import parse_endpoint
 from flyte_rpc.transports.grpc import GrpcTransport
 from flyte_rpc.transports.http2 import frames
@@ -135,16 +137,23 @@ class Wires:
 
 @asynccontextmanager
 async def wired(**options: Any) -> AsyncGenerator[Wires]:
-    """A client of such a server. What a test waits for has to come within 20 seconds."""
+    """A client of such a server. What a test waits for has to come within 10 seconds."""
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         assert await reader.readexactly(len(frames.PREFACE)) == frames.PREFACE
         wires.arrived.put_nowait(Wire(reader, writer))
         await asyncio.Event().wait()
 
-    async with asyncio.timeout(20), raw_server(talk) as address:
+    async with asyncio.timeout(10), raw_server(talk) as address:
         wires = Wires(GrpcTransport(parse_endpoint(f"http://{address}"), **options))
         try:
             yield wires
         finally:
             await wires.transport.aclose()
+
+
+async def failure(call: asyncio.Task[bytes]) -> ConnectionLostError:
+    """Return the error with which a call has lost its connection."""
+    with pytest.raises(ConnectionLostError) as raised:
+        await call
+    return raised.value
