@@ -119,6 +119,28 @@ async def test_options(options: dict[str, Any], expected: list[str]) -> None:
     assert [(request.action_id, request.attempt) for request in log.requests] == [(succeeded().id, 1)]
 
 
+async def test_lines_of_an_unknown_container() -> None:
+    async with asyncio.timeout(30), await serve([Runs(), Data("log")]) as server, Client(server.endpoint) as client:
+        (line,) = [line async for line in action(client).get_logs()]
+    assert (line, line.replica, line.container) == ("log", "", "")
+
+
+async def test_an_action_whose_attempts_are_not_counted_yet() -> None:
+    class Uncounted(Runs):
+        async def watch_action_details(
+            self, request: WatchActionDetailsRequest, call: ServerCall
+        ) -> AsyncIterator[WatchActionDetailsResponse]:
+            details = succeeded()
+            assert details.status is not None
+            details.status.attempts = 0
+            yield WatchActionDetailsResponse(details=details)
+
+    log = Log()
+    async with asyncio.timeout(30), await serve([Uncounted(), log]) as server, Client(server.endpoint) as client:
+        assert [line async for line in action(client).get_logs()] == ["task", "platform"]
+    assert [request.attempt for request in log.requests] == [1]
+
+
 async def test_a_time_limit() -> None:
     async with (
         asyncio.timeout(30),

@@ -67,6 +67,7 @@ CASES: dict[str, tuple[Connections, list[str]]] = {
         [[t(1, "main"), t(1, "side")], [t(1, "side"), t(1, "main"), t(1, "main")]],
         ["t1", "t1", "t1"],
     ),
+    "another container that writes the same": ([[t(1, "main")], [t(1, "side")]], ["t1", "t1"]),
     "two containers in turn": (
         [[t(1, "main"), t(2, "side"), t(3, "main")], [t(1, "main"), t(2, "side"), t(3, "main"), t(4, "side")]],
         ["t1", "t2", "t3", "t4"],
