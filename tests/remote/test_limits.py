@@ -40,7 +40,7 @@ def test_a_timeout_has_a_range(box: Devbox, timeout: float | timedelta) -> None:
 @pytest.mark.parametrize(
     "ask",
     [
-        lambda: Run.listall(in_phase=(True,)),
+        lambda: Run.listall(in_phase=(True,)),  # type: ignore[arg-type]  # That is the mistake.
         lambda: Backoff(True),
         lambda: Backoff(1, cap=False),
         lambda: Cache("disable", max_age=True),

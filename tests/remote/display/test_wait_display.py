@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 from types import ModuleType
 
@@ -140,7 +140,7 @@ async def test_what_ends_a_wait(monkeypatch: pytest.MonkeyPatch, wait_for: WaitF
 class Terminal(io.StringIO):
     """Stands in for a terminal of 80 columns with colours."""
 
-    encoding = "utf-8"  # type: ignore[assignment]
+    encoding = "utf-8"
 
     def isatty(self) -> bool:
         return True
@@ -175,14 +175,14 @@ async def test_a_panel_from_the_first_state_to_the_last(
         terminal.truncate()
         return text
 
-    async def subscribe() -> AsyncIterator[ActionDetails]:
+    async def subscribe() -> AsyncGenerator[ActionDetails]:
         drawn.append(new())
         yield details(WirePhase.RUNNING)
         drawn.append(new())
         assert (sys.stdout, sys.stderr) == streams, "what a program prints meanwhile is left alone"
         yield details(phase)
 
-    states = Watch(subscribe, is_final=lambda item: item.done(), timeout=60)
+    states: Watch[ActionDetails] = Watch(subscribe, is_final=lambda item: item.done(), timeout=60)
     await waiting.wait(states, wait_for="terminal", quiet=False, title="Run r1")
     first, running, last = *drawn, new()
     assert re.search(r"\u2502 [\u2801-\u28ff] waiting for the first state \u2502", _SEQUENCE.sub("", first))

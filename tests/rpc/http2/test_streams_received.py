@@ -149,7 +149,12 @@ async def test_headers_of_a_reply_wake_nobody(monkeypatch: pytest.MonkeyPatch) -
         wire, call = await wires.called()
         woken: list[Http2Stream] = []
         wake = Http2Stream.wake
-        monkeypatch.setattr(Http2Stream, "wake", lambda stream: (woken.append(stream), wake(stream)))
+
+        def waking(stream: Http2Stream) -> None:
+            woken.append(stream)
+            wake(stream)
+
+        monkeypatch.setattr(Http2Stream, "wake", waking)
         wire.headers(1)
         wire.data(1, message(b"x"))
         await wire.settle()
