@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from flyte_codegen.commands.explain import explain
 from flyte_codegen.diagnostics import Diagnostic
 from flyte_rpc.calls.client import Client
 from flyte_rpc.serving.server import ServerCall, serve
@@ -49,13 +50,13 @@ async def test_several_times(fragment: Callable[..., Fragment]) -> None:
     assert [request.times for request in asked] == [times, []]
 
 
-def sized(size: str) -> str:
+def sized(size: str, answered: str = "") -> str:
     """A list whose request has a size and no token."""
     return proto(
         f"""
         message Pen {{ string name = 1; }}
         message ListPensRequest {{ int32 {size} = 1; }}
-        message ListPensResponse {{ repeated Pen pens = 1; }}
+        message ListPensResponse {{ repeated Pen pens = 1; {answered} }}
         service Pens {{ rpc ListPens(ListPensRequest) returns (ListPensResponse); }}
         """
     )
@@ -80,17 +81,59 @@ async def test_a_size_without_a_token_is_sent_as_it_is_given(fragment: Callable[
 
 
 @pytest.mark.parametrize(
-    ("size", "told"),
+    ("size", "answered", "told"),
     [
-        (
-            "page_size",
-            "test.Pens.ListPens seems to have pages, of which only the first would be read: page_size in the",
-        ),
-        ("limit", "[entities.Pen.methods.ListPens] the parameter limit would occur twice"),
+        ("page_size", "", "page_size in the request"),
+        ("page_size", "string next_page_token = 2;", "page_size in the request and next_page_token in the reply"),
+        ("limit", "string next_page_token = 2;", "next_page_token in the reply"),
     ],
 )
 def test_a_size_without_a_token_that_needs_an_answer(
-    fragment: Callable[..., Fragment], mistakes: Callable[[Fragment], list[Diagnostic]], size: str, told: str
+    fragment: Callable[..., Fragment],
+    mistakes: Callable[[Fragment], list[Diagnostic]],
+    size: str,
+    answered: str,
+    told: str,
 ) -> None:
-    (found,) = mistakes(fragment(sized(size), f"{TOML}ListPens = {{}}\n"))
-    assert found.message.startswith(told)
+    found = mistakes(fragment(sized(size, answered), f"{TOML}ListPens = {{}}\n"))
+    assert found[0].message == f"test.Pens.ListPens seems to have pages, of which only the first would be read: {told}"
+
+
+def test_a_token_without_a_size_makes_no_list(fragment: Callable[..., Fragment]) -> None:
+    """Only a name that says so, or a size, makes a list of an RPC."""
+    body = """
+        message Pen { string name = 1; }
+        message Asked { string page_token = 1; }
+        message SizedRequest { string page_token = 1; int32 page_size = 2; }
+        message Reply { repeated Pen pens = 1; string next_page_token = 2; }
+        service Pens {
+          rpc LookAround(Asked) returns (Reply);
+          rpc LookAhead(SizedRequest) returns (Reply);
+        }
+    """
+    made = fragment(proto(body), f"{TOML}LookAround = {{}}\nLookAhead = {{}}\n")
+    assert "  kind       call: " in explain(made.config, "LookAround")
+    assert "  kind       list: page_size and page_token in the request" in explain(made.config, "LookAhead")
+
+
+@pytest.mark.parametrize("size", ["", "uint32 limit = 4;"])
+def test_a_listing_request_may_have_no_size(fragment: Callable[..., Fragment], size: str) -> None:
+    body = f"""
+        enum Direction {{ DESCENDING = 0; ASCENDING = 1; }}
+        enum Function {{ EQUAL = 0; VALUE_IN = 1; }}
+        message Sort {{ string key = 1; Direction direction = 2; }}
+        message Filter {{ Function function = 1; string field = 2; repeated string values = 3; }}
+        message ListRequest {{ repeated Sort sorts = 1; repeated Filter filters = 2; string token = 3; {size} }}
+        message Pen {{ string name = 1; }}
+        message CountPensRequest {{ ListRequest request = 1; }}
+        message CountPensResponse {{ int64 count = 1; }}
+        service Pens {{ rpc CountPens(CountPensRequest) returns (CountPensResponse); }}
+    """
+    listing = (
+        '[listing]\nrequest = "test.ListRequest"\nfilter = "test.Filter"\nsort = "test.Sort"\n'
+        'filters_field = "filters"\nsort_field = "sorts"\n[sort_keys]\nPenKey = ["name"]\n'
+    )
+    toml = f'{listing}{TOML}CountPens = {{ sort_keys = "PenKey" }}\n'
+    made = fragment(proto(body), toml).generate()
+    parameters = inspect.signature(made.get("entities.pen:PenBase").count).parameters
+    assert ("limit" in parameters) is bool(size)

@@ -142,6 +142,12 @@ def test_a_timeout_of_one_part(task: TaskDetails, timeout: Timeout, queued: int 
     assert [None if part is None else part.seconds for part in found] == [queued, deadline]
 
 
+@pytest.mark.parametrize("timeout", [None, 0, timedelta(0), Timeout(0, 0, 0), Timeout()])
+def test_no_timeout(task: TaskDetails, timeout: Any) -> None:
+    metadata = task.override(timeout=5).override(timeout=timeout).template.metadata
+    assert metadata is not None and metadata.timeout is None and metadata.timeouts is None
+
+
 def test_a_timeout_of_the_run_alone_clears_the_others(task: TaskDetails) -> None:
     all_parts = task.override(timeout=Timeout(max_runtime=9, max_queued_time=5, deadline=60))
     metadata = all_parts.override(timeout=Timeout(max_runtime=7)).template.metadata

@@ -108,13 +108,13 @@ async def test_the_windows_of_a_connection_grow_by_a_limited_sum(monkeypatch: py
             assert await send_part(wire, stream, FIRST // 2) == [window_update(stream, 5 + FIRST // 2 + growth)]
         end(wire, 1)
         assert len(await first) == FIRST // 2 + 1
-        fourth = wires.call()
-        await wire.read_request()
-        await begin(wire, 7, FIRST // 2 + 1)
-        assert await send_part(wire, 7, FIRST // 2) == [window_update(7, 5 + FIRST // 2 + FIRST)], (
-            "the first one's growth is free"
-        )
-        for stream, call in ((3, others[0]), (5, others[1]), (7, fourth)):
+        later = [wires.call() for _ in range(2)]
+        for _ in later:
+            await wire.read_request()
+        for stream, growth in ((7, FIRST), (9, 0)):  # the growth of the first one is free again
+            await begin(wire, stream, FIRST // 2 + 1)
+            assert await send_part(wire, stream, FIRST // 2) == [window_update(stream, 5 + FIRST // 2 + growth)]
+        for stream, call in zip((3, 5, 7, 9), (*others, *later), strict=True):
             end(wire, stream)
             assert len(await call) == FIRST // 2 + 1
 
