@@ -2,6 +2,8 @@
 
     python tests/mutants.py src/flyte/remote/tasks/override.py tests/remote/calling
 
+Options of pytest may follow the tests, such as `-k window`.
+
 mutmut does it, in a copy of the repository's tracked files, because it writes into the source. The exit status is 1 when the
 tests noticed less than 85 % of the changes.
 """
