@@ -69,7 +69,7 @@ async def test_frames_that_carry_nothing_have_a_limit(extra: int, ends: bool) ->
             wire.send(frames.DATA, b"", 1)
         wire.headers(1, OK, end=True)
         if ends:
-            assert "a flood of frames that carry nothing" in str(await failure(call))
+            assert "Protocol error: a flood of frames that carry nothing" in str(await failure(call))
             assert await wire.read_all() == [goaway(ErrorCodes.ENHANCE_YOUR_CALM)]
         else:
             assert await call == b"x"
@@ -80,7 +80,7 @@ async def test_responses_that_inform_have_a_limit() -> None:
         wire, call = await wires.called()
         for _ in range(1001):
             wire.headers(1, [(":status", "103")])
-        assert "a flood of frames that carry nothing" in str(await failure(call))
+        assert "Protocol error: a flood of frames that carry nothing" in str(await failure(call))
 
 
 async def test_an_empty_end_is_more_than_nothing() -> None:
@@ -218,3 +218,22 @@ async def test_a_connection_that_was_silent_until_a_deadline_is_replaced(heard: 
         await other.read_request()
         other.reply(5 if heard else 1)
         assert await call == b"reply"
+
+
+@pytest.mark.parametrize(
+    ("code", "shown"),
+    [
+        (ErrorCodes.NO_ERROR, ": the server closed the connection."),
+        (ErrorCodes.INTERNAL_ERROR, ": the server closed the connection with INTERNAL_ERROR."),
+    ],
+)
+async def test_a_server_that_says_goodbye_at_once(code: ErrorCodes, shown: str) -> None:
+    async with wired() as wires:
+        call = wires.call()
+        wire = await wires.arrived.get()
+        goodbye = struct.pack(">II", 0, code)
+        settings = struct.pack(">IBI", frames.SETTINGS, 0, 0)
+        wire.writer.write(settings + struct.pack(">IBI", len(goodbye) << 8 | frames.GOAWAY, 0, 0) + goodbye)
+        error = await failure(call)
+        assert error.unprocessed and shown in str(error)
+        assert (await wire.read_all())[-1] == goaway(ErrorCodes.NO_ERROR)
