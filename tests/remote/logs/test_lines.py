@@ -67,11 +67,12 @@ def test_a_line_read_from_its_message() -> None:
     assert LogLine.read(invalid, show_ts=True) == "text" and LogLine.read(invalid).timestamp is None
 
 
+@pytest.mark.parametrize("text", ["X", "a \t"])
 @pytest.mark.parametrize("show_ts", [True, False])
-def test_what_a_line_read_from_its_message_knows(show_ts: bool) -> None:
-    source = LineMessage(message="X \t\r\n", timestamp=Timestamp.of(WHEN), originator=LogLineOriginator.SYSTEM)
+def test_what_a_line_read_from_its_message_knows(show_ts: bool, text: str) -> None:
+    source = LineMessage(message=f"{text}\r\n", timestamp=Timestamp.of(WHEN), originator=LogLineOriginator.SYSTEM)
     line = LogLine.read(source, "pod", "main", show_ts=show_ts)
-    assert line.message == "X \t", "only the line break is cut off"
+    assert line.message == text, "only the line break is cut off"
     assert (line.replica, line.container, line.system, line.timestamp) == ("pod", "main", True, WHEN)
     other = LogLine.read(LineMessage(message="text", originator=LogLineOriginator.USER), show_ts=show_ts)
     assert (other, other.replica, other.container, other.system, other.timestamp) == ("text", "", "", False, None)
