@@ -7,7 +7,7 @@ import struct
 import pytest
 from h2.errors import ErrorCodes
 
-from flyte_rpc.errors import DeadlineExceededError
+from flyte_rpc.errors import DeadlineExceededError, EndpointError
 from flyte_rpc.transports import connections
 from flyte_rpc.transports.http2 import frames
 from support.peers import OK, REPLY
@@ -237,3 +237,14 @@ async def test_a_server_that_says_goodbye_at_once(code: ErrorCodes, shown: str) 
         error = await failure(call)
         assert error.unprocessed and shown in str(error)
         assert (await wire.read_all())[-1] == goaway(ErrorCodes.NO_ERROR)
+
+
+async def test_a_server_of_another_protocol_is_recognized_by_its_first_bytes() -> None:
+    async with wired() as wires:
+        call = wires.call()
+        wire = await wires.arrived.get()
+        wire.writer.write(b"HTT")
+        await wire.writer.drain()
+        wire.writer.write(b"P/1.1 400 Bad Request\r\n\r\n")
+        with pytest.raises(EndpointError, match=r"speaks HTTP/1\.1, not gRPC \('HTTP/1\.1 400 Bad Request'\)"):
+            await call

@@ -27,7 +27,8 @@ async def test_a_connection_from_its_beginning_to_its_end() -> None:
         assert await wire.read() == Frame(frames.SETTINGS, frames.ACK, 0, b"")
         headers, data = await wire.read_request()
         assert (headers.kind, headers.flags, headers.stream) == (frames.HEADERS, frames.END_HEADERS, 1)
-        assert dict(wire.decoder.decode(headers.payload))[":path"] == "/a.B/C"
+        sent = dict(wire.decoder.decode(headers.payload))
+        assert sent[":path"] == "/a.B/C" and 19_000_000 < int(sent["grpc-timeout"].removesuffix("u")) <= 20_000_000
         assert data == Frame(frames.DATA, frames.END_STREAM, 1, message(b"abc"))
         wire.reply(1)
         assert await call == b"reply"
@@ -139,5 +140,16 @@ async def test_a_request_waits_for_the_window_of_the_connection() -> None:
         assert len(frame.payload) == 4000
         wire.send(frames.WINDOW_UPDATE, struct.pack(">I", 4000))
         assert len((await wire.read()).payload) == 70_005 - frames.DEFAULT_WINDOW - 4000
+        wire.reply(1)
+        assert await call == b"reply"
+
+
+async def test_headers_use_no_larger_table_than_the_server_has() -> None:
+    async with wired() as wires:
+        call = wires.call()
+        wire = await wires.accept(setting(frames.HEADER_TABLE_SIZE, 0))
+        headers, _ = await wire.read_request()
+        assert headers.payload[0] == 0x20, "a new table size, which is 0"
+        assert dict(wire.decoder.decode(headers.payload))[":path"] == "/a.B/C"
         wire.reply(1)
         assert await call == b"reply"
