@@ -147,7 +147,7 @@ async def test_a_time_limit() -> None:
         await serve([Endless(), Log(open=True)]) as server,
         Client(server.endpoint) as client,
     ):
-        lines = aiter(action(client).get_logs(timeout=0.5))
+        lines = aiter(action(client).get_logs(timeout=1))
         assert [await anext(lines) for _ in range(2)] == ["task", "platform"]
         with pytest.raises(WaitTimeoutError, match=r"the end of the log of action a0\b"):
             await anext(lines)

@@ -95,10 +95,10 @@ async def test_an_empty_end_is_more_than_nothing() -> None:
 
 
 async def test_a_ping_without_an_answer() -> None:
-    async with wired(ping_interval=0.01, ping_timeout=0.02) as wires:
+    async with wired(ping_interval=0.01, ping_timeout=0.1) as wires:
         _, call = await wires.called()
         error = await failure(call)
-        assert "the server has not answered a ping for 0.02 s" in str(error) and not error.unprocessed
+        assert "the server has not answered a ping for 0.1 s" in str(error) and not error.unprocessed
 
 
 async def test_a_call_that_waits_for_its_turn_was_not_processed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,11 +207,11 @@ async def test_a_connection_that_was_silent_until_a_deadline_is_replaced(heard: 
         wire, call = await wires.called()
         wire.reply(1)
         await call
-        late = wires.call(timeout=0.2)
+        late = wires.call(timeout=0.4)
         await wire.read_request()
         if heard:
             wire.headers(3)
-        with pytest.raises(DeadlineExceededError, match=r"no reply after 0\.2 s"):
+        with pytest.raises(DeadlineExceededError, match=r"no reply after 0\.4 s"):
             await late
         call = wires.call()
         other: Wire = wire if heard else await wires.accept()
