@@ -2,6 +2,8 @@
 
     python tests/mutants.py src/flyte/remote/tasks/override.py tests/remote/calling
 
+Options of pytest may follow the tests, such as `-k window`.
+
 mutmut does it, in a copy of the repository's tracked files, because it writes into the source. The exit status is 1 when the
 tests noticed less than 85 % of the changes.
 """
@@ -18,6 +20,9 @@ from pathlib import Path
 
 REPO = Path(__file__).parents[1]
 COPY = REPO / "build/mutants"
+LOG = COPY / "mutmut.log"
+LAST_LINES = 60
+IMPORTED = ("src", "generated", "codegen", "tests")
 MUTMUT = Path(sys.executable).with_name("mutmut")
 LEAST = 0.85
 # Changes of what only a type checker reads.
@@ -31,10 +36,19 @@ def main(module: str, tests: list[str]) -> int:
         )
         return 2
     copy()
+    for name in IMPORTED:  # before Python starts, because it does not look again for folders that were missing
+        (COPY / "mutants" / name).mkdir(parents=True)
     configure(module, tests)
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    done = subprocess.run([MUTMUT, "run"], cwd=COPY, env=environment, check=False)
+    print(
+        f"Changing {module} and running {' '.join(tests)} for each change. Progress: {LOG.relative_to(REPO)}",
+        flush=True,
+    )
+    with LOG.open("wb") as log:
+        done = subprocess.run([MUTMUT, "run"], cwd=COPY, env=environment(), stdout=log, stderr=log, check=False)
     if done.returncode:
+        # A line of progress is overwritten by the next: only the last one counts.
+        lines = [line.rpartition("\r")[2] for line in LOG.read_text("utf-8", "replace").split("\n")]
+        print("\n".join(lines[-LAST_LINES:]), file=sys.stderr)
         return done.returncode
     listed = subprocess.run([MUTMUT, "results", "--all", "true"], cwd=COPY, capture_output=True, text=True, check=True)
     results = dict(re.findall(r"^\s*(\S+): (.+)$", listed.stdout, re.MULTILINE))
@@ -46,6 +60,13 @@ def main(module: str, tests: list[str]) -> int:
     noticed = total - len(unnoticed)
     print(f"\nThe tests noticed {noticed} of {total} changes of {module}: {noticed / max(total, 1):.0%}")
     return 0 if noticed >= LEAST * total else 1
+
+
+def environment() -> dict[str, str]:
+    """Return the variables for mutmut. Its tests import the copy, whatever else is installed."""
+    variables = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    variables["PYTHONPATH"] = os.pathsep.join(str(COPY / "mutants" / name) for name in IMPORTED)
+    return variables
 
 
 def copy() -> None:
@@ -66,6 +87,8 @@ def configure(module: str, tests: list[str]) -> None:
         "pytest_add_cli_args_test_selection": tests,
         # The tests start threads, which do not survive a fork.
         "process_isolation": "forkserver",
+        # A change may make tests hang. They end after so many times the time that they take without it.
+        "timeout_multiplier": 5,
         "also_copy": sorted(path.name for path in COPY.iterdir() if path.name not in ("src", "tests", ".git")),
     }
     lines = [f"{name} = {json.dumps(value)}" for name, value in settings.items()]

@@ -13,6 +13,7 @@ import flyte
 from flyte.devbox import Devbox
 from flyte.errors import NotInTaskContextError, RemoteTaskUsageError
 from flyte.remote import Action, Run, Task, TaskDetails
+from flyte_rpc.calls.client import CallRecord, Client
 from remote import flows
 
 Start = Callable[..., Run]
@@ -78,6 +79,8 @@ def test_async_forms_are_checked_when_they_are_called(multiply: TaskDetails) -> 
         lambda: flyte.map(handle, [1]),
         lambda: multiply.aio(x=1),
         lambda: handle.aio(x=1),
+        lambda: handle(x=1),
+        lambda: multiply(x=1),
     ):
         with pytest.raises(NotInTaskContextError, match="can be called only from within another task"):
             call()
@@ -85,6 +88,16 @@ def test_async_forms_are_checked_when_they_are_called(multiply: TaskDetails) -> 
         handle.aio(1)
     with pytest.raises(TypeError, match="map takes a deployed task"):
         flyte.map.aio(len, [1])  # type: ignore[arg-type]  # which is the point
+
+
+def test_a_call_outside_a_task_fetches_nothing() -> None:
+    calls: list[CallRecord] = []
+    with Client("http://127.0.0.1:1", project="p", domain="d", on_call=calls.append) as client:
+        handle = Task.get("t", version="1", client=client)
+        for call in (lambda: handle(x=1), lambda: handle.aio(x=1)):
+            with pytest.raises(NotInTaskContextError, match=r"task t is remote: .* use flyte\.run\(task"):
+                call()
+    assert calls == []
 
 
 def test_nesting(deployed: dict[str, TaskDetails]) -> None:

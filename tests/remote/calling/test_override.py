@@ -43,6 +43,8 @@ def test_an_unknown_setting_names_the_nearest_or_all(task: TaskDetails) -> None:
         ({"max_inline_io_bytes": "1"}, "max_inline_io_bytes takes a number of bytes, not str"),
         ({"max_inline_io_bytes": True}, "max_inline_io_bytes takes a number of bytes, not bool"),
         ({"max_inline_io_bytes": 1.5}, "max_inline_io_bytes takes a number of bytes, not float"),
+        ({"retries": True}, "RetryStrategy.retries takes a whole number, not bool"),
+        ({"timeout": True}, "a span of time is a timedelta or a number of seconds, not bool (True)"),
         ({"queue": 1}, "queue takes a name, not int"),
         ({"short_name": None}, "short_name takes text, not NoneType"),
         ({"env_vars": ["A"]}, "env_vars takes a mapping, not list"),
@@ -138,6 +140,12 @@ def test_a_timeout_of_one_part(task: TaskDetails, timeout: Timeout, queued: int 
     assert metadata is not None and metadata.timeouts is not None and metadata.timeout is None
     found = metadata.timeouts.queued_timeout, metadata.timeouts.deadline
     assert [None if part is None else part.seconds for part in found] == [queued, deadline]
+
+
+@pytest.mark.parametrize("timeout", [None, 0, timedelta(0), Timeout(0, 0, 0), Timeout()])
+def test_no_timeout(task: TaskDetails, timeout: Any) -> None:
+    metadata = task.override(timeout=5).override(timeout=timeout).template.metadata
+    assert metadata is not None and metadata.timeout is None and metadata.timeouts is None
 
 
 def test_a_timeout_of_the_run_alone_clears_the_others(task: TaskDetails) -> None:

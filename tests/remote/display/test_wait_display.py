@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 from types import ModuleType
 
@@ -135,6 +135,61 @@ async def test_what_ends_a_wait(monkeypatch: pytest.MonkeyPatch, wait_for: WaitF
     ]
     lines, phase = await printed(monkeypatch, *states, wait_for=wait_for)
     assert len(lines) == count and phase is states[count - 1].phase
+
+
+class Terminal(io.StringIO):
+    """Stands in for a terminal of 80 columns with colours."""
+
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        return True
+
+
+def use_terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    stream = Terminal()
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    return stream
+
+
+BLUE, GREEN, RED = "\x1b[34m", "\x1b[32m", "\x1b[31m"
+
+
+@pytest.mark.parametrize(
+    ("phase", "colour"), [(WirePhase.SUCCEEDED, GREEN), (WirePhase.FAILED, RED), (WirePhase.ABORTED, RED)]
+)
+async def test_a_panel_from_the_first_state_to_the_last(
+    monkeypatch: pytest.MonkeyPatch, phase: WirePhase, colour: str
+) -> None:
+    terminal = use_terminal(monkeypatch)
+    drawn: list[str] = []
+    streams = sys.stdout, sys.stderr
+
+    def new() -> str:
+        """Return what was drawn since the last time."""
+        text = terminal.getvalue()
+        terminal.seek(0)
+        terminal.truncate()
+        return text
+
+    async def subscribe() -> AsyncGenerator[ActionDetails]:
+        drawn.append(new())
+        yield details(WirePhase.RUNNING)
+        drawn.append(new())
+        assert (sys.stdout, sys.stderr) == streams, "what a program prints meanwhile is left alone"
+        yield details(phase)
+
+    states: Watch[ActionDetails] = Watch(subscribe, is_final=lambda item: item.done(), timeout=60)
+    await waiting.wait(states, wait_for="terminal", quiet=False, title="Run r1")
+    first, running, last = *drawn, new()
+    assert re.search(r"\u2502 [\u2801-\u28ff] waiting for the first state \u2502", _SEQUENCE.sub("", first))
+    assert re.search(r"\u2502 [\u2801-\u28ff] running, 2\.5 s \u2502", _SEQUENCE.sub("", running))
+    assert f"\u2502 {phase.name.lower()}, 2.5 s \u2502" in _SEQUENCE.sub("", last)
+    for text, border in ((first, BLUE), (running, BLUE), (last, colour)):
+        assert re.findall(r"(\x1b\[\d+m)\u256d", text)[-1] == border
 
 
 class ZMQInteractiveShell:

@@ -67,6 +67,17 @@ def test_a_line_read_from_its_message() -> None:
     assert LogLine.read(invalid, show_ts=True) == "text" and LogLine.read(invalid).timestamp is None
 
 
+@pytest.mark.parametrize("text", ["X", "a \t"])
+@pytest.mark.parametrize("show_ts", [True, False])
+def test_what_a_line_read_from_its_message_knows(show_ts: bool, text: str) -> None:
+    source = LineMessage(message=f"{text}\r\n", timestamp=Timestamp.of(WHEN), originator=LogLineOriginator.SYSTEM)
+    line = LogLine.read(source, "pod", "main", show_ts=show_ts)
+    assert line.message == text, "only the line break is cut off"
+    assert (line.replica, line.container, line.system, line.timestamp) == ("pod", "main", True, WHEN)
+    other = LogLine.read(LineMessage(message="text", originator=LogLineOriginator.USER), show_ts=show_ts)
+    assert (other, other.replica, other.container, other.system, other.timestamp) == ("text", "", "", False, None)
+
+
 class Containers(Data):
     """A log of two containers."""
 
@@ -178,3 +189,20 @@ async def test_pauses_before_the_first_line_do_not_count(
     monkeypatch.setattr("flyte.remote.logs.show.with_silences", with_silences)
     await show(Stream(Source().lines), 1, patience=60.0)
     assert capsys.readouterr().out.splitlines() == ["b", "c", "d"]
+
+
+async def test_patience_counts_from_the_first_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = 0.0
+
+    async def with_silences(source: object, after: float) -> AsyncGenerator[LogLine]:
+        nonlocal now
+        for seconds, text in ((0, "a"), (4, "b"), (7.9, "c"), (8, "d"), (8, "e")):
+            now = seconds
+            yield LogLine(text)
+
+    monkeypatch.setattr("flyte.remote.logs.show.with_silences", with_silences)
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now)
+    await show(Stream(Source().lines), 1, patience=8.0)
+    assert capsys.readouterr().out.splitlines() == ["d", "e"], "of the lines before that, the last one"

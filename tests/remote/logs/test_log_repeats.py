@@ -67,6 +67,11 @@ CASES: dict[str, tuple[Connections, list[str]]] = {
         [[t(1, "main"), t(1, "side")], [t(1, "side"), t(1, "main"), t(1, "main")]],
         ["t1", "t1", "t1"],
     ),
+    "another container that writes the same": ([[t(1, "main")], [t(1, "side")]], ["t1", "t1"]),
+    "two containers in turn": (
+        [[t(1, "main"), t(2, "side"), t(3, "main")], [t(1, "main"), t(2, "side"), t(3, "main"), t(4, "side")]],
+        ["t1", "t2", "t3", "t4"],
+    ),
     "only the last lines again": (
         [[t(1), t(2), t(3)], [t(3), t(4)], [t(1), t(4), t(5)]],
         ["t1", "t2", "t3", "t4", "t5"],
@@ -196,3 +201,47 @@ def test_a_replay_that_begins_among_the_forgotten_lines_repeats_them(monkeypatch
     assert [item.message for item in deduplicator.new_lines("w", numbered(999, 1))] == [
         str(number) for number in range(1, 900)
     ]
+
+
+class Forgetful:
+    """A log of which the last ten lines are remembered."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(_log_deduplication, "REMEMBERED", 10)
+        monkeypatch.setattr(_log_deduplication, "_CHUNK", 1)
+        self.deduplicator = LogDeduplicator()
+
+    def read(self, lines: Sequence[LogLine], writer: str = "w") -> list[str]:
+        """Read lines one by one, and return the new ones."""
+        return [item.message for line in lines for item in self.deduplicator.new_lines(writer, [line])]
+
+    def read_again(self, lines: Sequence[LogLine], writer: str = "w") -> list[str]:
+        self.deduplicator.reconnect()
+        return self.read(lines, writer)
+
+
+@pytest.mark.parametrize("count", [10, 11, 12, 30])
+def test_a_replay_skips_what_was_forgotten_and_no_more(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = Forgetful(monkeypatch)
+    lines, late = numbered(count), LogLine(message="late")
+    assert len(log.read(lines)) == count
+    forgotten = count - 10
+    assert log.read_again([*lines[:forgotten], late, *lines[forgotten:]]) == ["late"]
+    assert log.read_again([*lines, lines[0], late, *numbered(2, count)]) == ["0", str(count), str(count + 1)], (
+        "a new line like the first one begins nothing"
+    )
+
+
+def test_a_writer_whose_lines_are_all_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = Forgetful(monkeypatch)
+    assert len(log.read(numbered(3), "quiet")) == 3
+    assert len(log.read(numbered(20), "busy")) == 20
+    assert log.read_again(numbered(4), "quiet") == ["3"]
+
+
+def test_memory_is_used_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_log_deduplication, "_CHUNK", 10)
+    deduplicator = LogDeduplicator()
+    for number in range(25):
+        deduplicator.new_lines("w", numbered(1, number))
+    assert [len(lines) for _, lines in deduplicator._remembered] == [10, 10, 5]

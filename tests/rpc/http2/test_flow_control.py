@@ -179,11 +179,22 @@ async def test_a_reset_has_no_flags(sending: Sender) -> None:
     assert await sending.frames() == [Frame(frames.RST_STREAM, 0, 5, int(ErrorCodes.CANCEL).to_bytes(4))]
 
 
+async def test_a_window_update(sending: Sender) -> None:
+    sending.sender.send_window_update(5, 300)
+    assert await sending.frames() == [Frame(frames.WINDOW_UPDATE, 0, 5, (300).to_bytes(4))]
+
+
+async def test_a_frame_of_the_largest_size_is_written_at_once(sending: Sender) -> None:
+    sending.sender.send_data(sending.stream(), b"x" * (frames.DEFAULT_FRAME + 1), 0)
+    assert sizes(sending.socket.frames()) == [frames.DEFAULT_FRAME], "so that the socket can say that it is full"
+    assert sizes(await sending.frames()) == [1]
+
+
 async def test_nothing_is_sent_after_the_goodbye(sending: Sender) -> None:
     sending.sender.write(b"queued")
     sending.sender.stop(ErrorCodes.NO_ERROR)
     sending.sender.send_reset(5, ErrorCodes.CANCEL)
-    assert [frame.kind for frame in await sending.frames()] == [frames.GOAWAY]
+    assert await sending.frames() == [Frame(frames.GOAWAY, 0, 0, bytes(8))]
     assert sending.sender.stopped is True and sending.socket.closed
 
 
@@ -192,8 +203,10 @@ async def test_a_peer_that_reads_no_acknowledgements_is_not_read(
 ) -> None:
     monkeypatch.setattr(flow_control, "_UNREAD_ACKNOWLEDGEMENTS", 3)
     for _ in range(5):
-        sending.sender.acknowledge(b"")
+        sending.sender.acknowledge(b"123456789")
     assert sending.socket.reading, "the socket takes them"
+    await asyncio.sleep(0)
+    assert sending.socket.written == b"123456789" * 5
     sending.sender.pause()
     for wanted in (True, True, False):
         sending.sender.acknowledge(b"")

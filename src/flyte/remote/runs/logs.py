@@ -84,7 +84,8 @@ class _Tail:
         self._source = source
         self._show_ts = show_ts
         self._pauses = pauses
-        self._attempt = attempt
+        self._attempt = attempt or 0
+        """The attempt; 0 for the latest, until it has logs."""
         self._replay = LogDeduplicator()
 
     async def batches(self) -> AsyncGenerator[list[LogLine]]:
@@ -113,7 +114,7 @@ class _Tail:
                 if details.logs_available(number):
                     self._attempt = number
                     return True
-        if self._attempt is not None and self._attempt > latest:
+        if self._attempt > latest:
             action = self._source.action
             raise NotFoundError(
                 f"run {(action.run or RunIdentifier()).name} has no attempt {self._attempt} of action {action.name}; "
@@ -132,12 +133,12 @@ class _Tail:
 
     async def _has_ended(self) -> bool:
         details = await self._source.fetch_details()
-        return details.done() or (self._attempt or 0) < details.attempts
+        return details.done() or self._attempt < details.attempts
 
     async def _connection(self) -> AsyncGenerator[list[LogLine]]:
         """Yield the lines of one connection that no earlier connection has delivered."""
         action = self._source.action
-        request = TailLogsRequest(action_id=action, attempt=self._attempt or 1)
+        request = TailLogsRequest(action_id=action, attempt=self._attempt)
         client = await route(self._source.client, Operation.TAIL_LOGS, action)
         self._replay.reconnect()
         async with (

@@ -93,11 +93,10 @@ class _Panel:
         self.live = Live(
             get_renderable=self._render,
             console=Console(stderr=True),
-            refresh_per_second=4,
             redirect_stdout=False,
             redirect_stderr=False,
         )
-        self.live.start()
+        self.live.start(refresh=True)  # at once, not only with the next regular refresh
 
     def _render(self) -> Any:
         from rich.panel import Panel
@@ -105,15 +104,12 @@ class _Panel:
         from rich.text import Text
 
         details = self.details
-        summary = "" if details is None else encodable(_summary(details), sys.stderr)
         # Text objects, not markup: messages of tasks may contain square brackets.
-        if details is None:
-            body: Any = Spinner(_spinner(), text="waiting for the first state")
-            style = "blue"
-        elif details.done():
-            body, style = Text(summary), "green" if details.phase.is_success else "red"
-        else:
-            body, style = Spinner(_spinner(), text=Text(summary)), "blue"
+        text = Text("waiting for the first state" if details is None else encodable(_summary(details), sys.stderr))
+        body: Any = Spinner(_spinner(), text=text)
+        style = "blue"
+        if details is not None and details.done():
+            body, style = text, "green" if details.phase.is_success else "red"
         return Panel(body, title=Text(self.title), border_style=style, expand=False)
 
     def show(self, details: ActionDetails) -> None:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from h2.errors import ErrorCodes
-
 from . import frames
 from .flow_control import FrameSender
-from .frames import Violation
 from .stream import Http2Stream
 
 WINDOW_BYTES = 32 * 2**20
@@ -45,14 +42,11 @@ class ReceiveWindows:
             stream.largest_receive_window = 0
 
     def charge(self, size: int) -> None:
-        """Count received data against the window of the connection.
+        """Count received data against the window of the connection, and open it again once half of it is used.
 
-        Raises:
-            Violation: There is more data than the window allows.
+        Data never exceeds this window: it is at least half open, which is more than the largest frame.
         """
         self._connection -= size
-        if self._connection < 0:
-            raise Violation("more data than the connection's window allows", ErrorCodes.FLOW_CONTROL_ERROR)
         if self._connection <= WINDOW_BYTES // 2:
             self._sender.send_window_update(0, WINDOW_BYTES - self._connection)
             self._connection = WINDOW_BYTES
