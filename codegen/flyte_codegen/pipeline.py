@@ -70,7 +70,8 @@ def generate(config: Config, descriptors: FileDescriptorSet | None = None) -> Ou
     raise_errors(references.check(api, config))  # before any lookup of names that may not exist
     config = resolved(api, config)
     views: dict[str, Iterable[Any]] = {
-        "module": messages.modules(api, naming, findings),
+        "module": messages.modules(api, naming),
+        "large_module": messages.indexes(api, naming),
         "service": services.modules(api, naming, config),
         "entity": entities.modules(api, naming, config, rules, findings),
     }

@@ -16,9 +16,11 @@ from .codec.structs import ListValueMixin, StructMixin, ValueMixin
 from .codec.well_known import AnyMixin, DurationMixin, FieldMaskMixin, TimestampMixin, WrapperMixin
 from .codec.wire import (
     CUT,
+    NO_FIELD,
     DecodeError,
     Slots,
     again,
+    choose,
     double,
     entries,
     float32,
@@ -93,6 +95,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CUT",
+    "NO_FIELD",
     "AnyMixin",
     "Cardinality",
     "Client",
@@ -136,6 +139,7 @@ __all__ = [
     "at_path",
     "beginning",
     "blocking",
+    "choose",
     "containing",
     "deprecated_field",
     "deprecated_rpc",
@@ -152,6 +156,7 @@ __all__ = [
     "having_labels",
     "head",
     "labelled",
+    "lazy_exports",
     "listing",
     "low32",
     "map_field",

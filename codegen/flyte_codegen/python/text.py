@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import re
 
-
 _ITEM = re.compile(r"^\s*(?:[-*+•]|\d+[.)])\s+", re.MULTILINE)
 _LAST_SENTENCE = re.compile(r"(?:^|(?<=[.!?])\s+)[^.!?]*:$")
 
