@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, cast
 
 import attrs
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
@@ -17,7 +17,7 @@ from .configuration.paths import resolved
 from .configuration.rules import read_rules
 from .configuration.settings import Config
 from .definitions.build import build
-from .definitions.load import load
+from .definitions.load import load, own_files
 from .definitions.model import Api
 from .diagnostics import Diagnostic, raise_errors
 from .output.manifest import Manifest
@@ -37,7 +37,25 @@ class Output:
 
 def read_api(config: Config, descriptors: FileDescriptorSet | None = None) -> Api:
     """Return the intermediate representation of `descriptors`, or by default of the .proto files."""
-    return build(load(config.protos, config.include) if descriptors is None else descriptors)
+    names = frozenset(text for text in _texts(config) if " " not in text)
+    if descriptors is not None:
+        return build(descriptors, mentioned=names)
+    return build(load(config.protos, config.include), own_files(config.protos), names)
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Yield every text in the configuration, keys included."""
+    if isinstance(value, str):
+        yield value
+    elif attrs.has(type(value)):
+        for attribute in attrs.fields(type(value)):
+            yield from _texts(getattr(value, attribute.name))
+    elif isinstance(value, Mapping):
+        for pair in cast("Mapping[object, object]", value).items():
+            yield from _texts(pair)
+    elif isinstance(value, (tuple, list)):
+        for item in cast("Iterable[object]", value):
+            yield from _texts(item)
 
 
 def link(config: Config, api: Api) -> list[PyEntity]:
