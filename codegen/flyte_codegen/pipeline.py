@@ -45,10 +45,11 @@ def read_api(config: Config, descriptors: FileDescriptorSet | None = None) -> Ap
 
 def _texts(value: object) -> Iterator[str]:
     """Yield every text in the configuration, keys included."""
+    kind = type(value)
     if isinstance(value, str):
         yield value
-    elif attrs.has(type(value)):
-        for attribute in attrs.fields(type(value)):
+    elif attrs.has(kind):
+        for attribute in attrs.fields(kind):
             yield from _texts(getattr(value, attribute.name))
     elif isinstance(value, Mapping):
         for pair in cast("Mapping[object, object]", value).items():
