@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import json
 import os
+import pickle
 import random
 import subprocess
 import sys
@@ -253,3 +256,47 @@ async def test_messages_of_large_definitions_are_served(large: Fragment) -> None
         reply = await unary(client, service.Many.GET, many.GetRequest(id="x"))
     assert which_one_of(reply.history, "event") == ("f70", wide.Part(b="x"))
     assert reply.item.inner.kind is many.Item1InnerKind.NONE
+
+
+def test_a_file_may_grow_large_and_shrink_again(fragment: Callable[..., Fragment]) -> None:
+    def body(count: int) -> str:
+        return proto("".join(f"message Item{i} {{ string name = 1; }}\n" for i in range(count)))
+
+    def written() -> set[str]:
+        return {path.relative_to(made.path).as_posix() for path in (made.path / "messages/test").rglob("*.py")}
+
+    made = fragment(body(LARGE - 1)).generate()
+    small = {"messages/test/__init__.py", "messages/test/test.py"}
+    assert written() == small
+    source = made.root / "protos/test/test.proto"
+    source.write_text(body(LARGE), encoding="utf-8")
+    made.generate()
+    assert written() - {f"messages/test/test/_item{i}.py" for i in range(LARGE)} == {
+        "messages/test/__init__.py",
+        "messages/test/test/__init__.py",
+    }
+    source.write_text(body(LARGE - 1), encoding="utf-8")
+    made.generate()
+    assert written() == small
+    assert not (made.path / "messages/test/test").exists()
+
+
+def test_messages_of_a_large_file_can_be_pickled_and_copied(large: Fragment) -> None:
+    many = large.load(MANY)
+    item = many.Item9(inner=many.Item9Inner(), Item9=many.Item9())
+    assert pickle.loads(pickle.dumps(item)) == item
+    assert copy.deepcopy(item) == item
+    assert {field.name for field in dataclasses.fields(many.Item9)} == {"inner", "Item9"}
+
+
+def test_a_large_file_may_come_from_another_package(large: Fragment, fragment: Callable[..., Fragment]) -> None:
+    mine = proto('import "test/many.proto";\nmessage Box { test.Item2 item = 1; }', package="box")
+    files = {"box/box.proto": mine}
+    made = fragment(files, f'[input]\nprotos = ["protos"]\ninclude = ["theirs"]\n[extern]\ntest = "{large.package}"\n')
+    for name, text in FILES.items():
+        path = made.root / "theirs" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    box = made.generate().get("messages.box.box:Box")
+    assert isinstance(box(item=large.get(f"{MANY}:Item2")()).item, large.get(f"{MANY}:Item2"))
+    assert not (made.path / "messages/test").exists()
