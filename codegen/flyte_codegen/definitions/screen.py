@@ -34,24 +34,20 @@ def needed(
         own: The names of the user's own files; None if all are.
         mentioned: Names of types, services and RPCs.
     """
-    files = list(descriptors.file)
-    owned = [file for file in files if own is None or file.name in own]
-    for_options = _for_options(files)
-    imported = {name for file in owned if file.name not in for_options for name in file.dependency}
+    files = {file.name: file for file in descriptors.file}
+    for_options = _for_options(descriptors.file)
+    wanted = {name for name in files if (own is None or name in own) and name not in for_options}
+    imported = {name for found in wanted for name in files[found].dependency}
+    wanted |= {name for name in imported if name in files and name not in for_options}
     prefixes = {".".join(name.split(".")[:i]) for name in mentioned for i in range(1, name.count(".") + 2)}
-    kept = [
-        file
-        for file in files
-        if (file.name not in for_options and (file in owned or file.name in imported))
-        or not prefixes.isdisjoint((*defined(file), *_services(file)))
-    ]
-    waiting = [file for file in files if file not in kept]
-    used = {name for file in kept for name in _references(file)}
-    while found := [file for file in waiting if not used.isdisjoint(defined(file))]:
-        kept += found
-        waiting = [file for file in waiting if file not in found]
-        used |= {name for file in found for name in _references(file)}
-    return kept
+    wanted |= {name for name, file in files.items() if not prefixes.isdisjoint((*defined(file), *_services(file)))}
+    home = {type_name: name for name, file in files.items() for type_name in defined(file)}
+    kept: set[str] = set()
+    while wanted:
+        kept |= wanted
+        used = {type_name for name in wanted for type_name in _references(files[name])}
+        wanted = {home[type_name] for type_name in used if type_name in home} - kept
+    return [file for name, file in files.items() if name in kept]
 
 
 def _for_options(files: Sequence[FileDescriptorProto]) -> set[str]:
@@ -67,17 +63,15 @@ def _for_options(files: Sequence[FileDescriptorProto]) -> set[str]:
             importers.setdefault(name, set()).add(file.name)
     found: set[str] = set()
     waiting = {file.name: set(defined(file)) for file in files if not file.service}
-    for file in files:
-        types = waiting.get(file.name)
+    for file in (file for file in files if file.name in waiting):
+        types = waiting[file.name]
         defines = file.name == _DESCRIPTOR or any(is_option(extension) for extension, _ in extensions(file))
-        if types is not None and ((defines and file.syntax != "proto3") or (types and types <= option_types)):
-            found.add(file.name)
-        if types == set() and defines:
+        if (types <= option_types and (types or defines)) or (defines and file.syntax != "proto3"):
             found.add(file.name)
     while more := {
         name
         for name, types in waiting.items()
-        if name not in found and types & option_types and importers.get(name, set()) and importers[name] <= found
+        if name not in found and types & option_types and name in importers and importers[name] <= found
     }:
         found |= more
     return found
