@@ -58,7 +58,7 @@ class Bench:
     def endpoint(self, protocol: str) -> str:
         """Address of the server that speaks `grpc` or `connect`."""
         if protocol not in self._servers:
-            self._tools()
+            self.tools()
             server = Piped(
                 [PYTHONS["tools"], HERE / "servers" / f"{protocol}_server.py"], cwd=self.directory, env=self.env
             )
@@ -102,9 +102,10 @@ class Bench:
         self._stack.callback(worker.close)
         return worker
 
-    def _tools(self) -> None:
-        """The environment of the servers and of betterproto2."""
+    def tools(self) -> Path:
+        """The interpreter of the servers, of betterproto2, and of grpc's compiler."""
         self._environment(BUILD / "env", HERE / "requirements.txt", "-r", HERE / "requirements.txt")
+        return PYTHONS["tools"]
 
     def _environment(self, folder: Path, requirements: Path, *install: str | Path) -> None:
         """An environment with what a file asks for, made anew when the file changes."""
@@ -121,7 +122,7 @@ class Bench:
 
     def _betterproto_messages(self) -> Path:
         """What betterproto2's own compiler makes of protos/, made anew when either changes."""
-        self._tools()
+        self.tools()
         protos = sorted(path.relative_to(ROOT / "protos") for path in (ROOT / "protos").rglob("*.proto"))
         key = hashlib.sha256((HERE / "requirements.txt").read_bytes())
         for proto in protos:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import whole
+from . import large_api, whole
 from .bench import Bench
 from .harness import LIMIT, OURS, REFERENCE, SIDES, Measure, Sample, Value
 
@@ -58,4 +58,5 @@ MEASURES: tuple[Measure, ...] = (
         )
     ),
     *whole.MEASURES,
+    large_api.MEASURE,
 )

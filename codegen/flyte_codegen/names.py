@@ -17,13 +17,15 @@ _KEYWORDS = frozenset(keyword.kwlist)
 
 # The names that generated modules of each kind import from the runtime; the formatter removes unused imports.
 MESSAGE_RUNTIME = _words("""
-    CUT DecodeError Enum Message Slots
+    CUT DecodeError Enum Message NO_FIELD Slots
     AnyMixin DurationMixin FieldMaskMixin ListValueMixin StructMixin TimestampMixin ValueMixin WrapperMixin
-    again deprecated_field double entries enum_field enum_list float32 head low32 map_field optional_enum packed packed_fixed
+    again choose deprecated_field double entries enum_field enum_list float32 head low32 map_field optional_enum packed
+    packed_fixed
     put_bool put_bytes put_double put_enum put_fixed32 put_fixed64 put_float put_int32 put_int64 put_message put_sfixed32
     put_sfixed64 put_sint32 put_sint64 put_string put_uint32 put_uint64 scalar_list signed signed32 signed64 sub sub_list
     unknown unsigned written zigzag zigzag32
     """)
+LARGE_MODULE_RUNTIME = _words("lazy_exports")
 SERVICE_RUNTIME = _words("Cardinality Effect Rpc ServerCall ServiceBase unimplemented")
 CLIENT_RUNTIME = _words("ServiceClient Stream blocking deprecated_rpc replies streaming unary")
 REGISTRY_RUNTIME = _words("ClientRegistry")

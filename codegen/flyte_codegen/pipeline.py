@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, cast
 
 import attrs
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
@@ -16,7 +16,7 @@ from .configuration.fingerprint import MANIFEST, fingerprint
 from .configuration.rules import read_rules
 from .configuration.settings import Config
 from .definitions.build import build
-from .definitions.load import load
+from .definitions.load import load, own_files
 from .definitions.model import Api
 from .diagnostics import Diagnostic, raise_errors
 from .output.manifest import Manifest
@@ -36,7 +36,26 @@ class Output:
 
 def read_api(config: Config, descriptors: FileDescriptorSet | None = None) -> Api:
     """Return the intermediate representation of `descriptors`, or by default of the .proto files."""
-    return build(load(config.protos, config.include) if descriptors is None else descriptors)
+    names = frozenset(text for text in _texts(config) if " " not in text)
+    if descriptors is not None:
+        return build(descriptors, mentioned=names)
+    return build(load(config.protos, config.include), own_files(config.protos), names)
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Yield every text in the configuration, keys included."""
+    kind = type(value)
+    if isinstance(value, str):
+        yield value
+    elif attrs.has(kind):
+        for attribute in attrs.fields(kind):
+            yield from _texts(getattr(value, attribute.name))
+    elif isinstance(value, Mapping):
+        for pair in cast("Mapping[object, object]", value).items():
+            yield from _texts(pair)
+    elif isinstance(value, (tuple, list)):
+        for item in cast("Iterable[object]", value):
+            yield from _texts(item)
 
 
 def link(config: Config, api: Api) -> list[PyEntity]:
@@ -67,7 +86,8 @@ def generate(config: Config, descriptors: FileDescriptorSet | None = None) -> Ou
     findings: list[Diagnostic] = []
     raise_errors(references.check(api, config))  # before any lookup of names that may not exist
     views: dict[str, Iterable[Any]] = {
-        "module": messages.modules(api, naming, findings),
+        "module": messages.modules(api, naming),
+        "large_module": messages.indexes(api, naming),
         "service": services.modules(api, naming, config),
         "client": clients.modules(api, naming),
         "entity": entities.modules(api, naming, config, rules, findings),

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+
+_ITEM = re.compile(r"^\s*(?:[-*+•]|\d+[.)])\s+", re.MULTILINE)
+_LAST_SENTENCE = re.compile(r"(?:^|(?<=[.!?])\s+)[^.!?]*:$")
 
 
 def literal(value: object) -> str:
-    """Return a value as a Python literal; strings in double quotes."""
-    if isinstance(value, str):
-        plain = repr(value)[1:-1].replace("\\'", "'")
-        return '"' + plain.replace('"', '\\"') + '"' if '\\"' not in plain else repr(value)
+    """Return a value as a Python literal. The formatter chooses the quotes."""
     return repr(value)
 
 
@@ -31,5 +32,20 @@ def comment(text: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """Return the first paragraph as one line."""
-    return " ".join(text.split("\n\n")[0].split())
+    """Return the first paragraph as one line. A list belongs to the paragraph that announces it with a colon.
+
+    >>> sentence("Sorts the list. The fields are:\\n\\n- name\\n- size, in bytes\\n\\nMore.")
+    'Sorts the list. The fields are: name; size, in bytes'
+    >>> sentence("A filter. For example:\\n\\n    name = 1")
+    'A filter.'
+    """
+    first, *rest = [paragraph for paragraph in text.split("\n\n") if paragraph.strip()] or [""]
+    if first.rstrip().endswith(":"):
+        items = list(itertools.takewhile(_ITEM.match, rest))
+        if items:
+            first = "\n".join([first, *items])
+        else:  # an example or a table, which does not fit into a line
+            line = " ".join(first.split())
+            first = _LAST_SENTENCE.sub("", line) or f"{line[:-1]}."
+    head, *points = (" ".join(part.split()) for part in _ITEM.split(first))
+    return " ".join([head, "; ".join(point.rstrip(";,") for point in points)]).strip()

@@ -16,9 +16,11 @@ from .codec.structs import ListValueMixin, StructMixin, ValueMixin
 from .codec.well_known import AnyMixin, DurationMixin, FieldMaskMixin, TimestampMixin, WrapperMixin
 from .codec.wire import (
     CUT,
+    NO_FIELD,
     DecodeError,
     Slots,
     again,
+    choose,
     double,
     entries,
     float32,
@@ -96,6 +98,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CUT",
+    "NO_FIELD",
     "AnyMixin",
     "Cardinality",
     "Client",
@@ -141,6 +144,7 @@ __all__ = [
     "at_path",
     "beginning",
     "blocking",
+    "choose",
     "containing",
     "deprecated_field",
     "deprecated_rpc",
@@ -157,6 +161,7 @@ __all__ = [
     "having_labels",
     "head",
     "labelled",
+    "lazy_exports",
     "listing",
     "low32",
     "map_field",

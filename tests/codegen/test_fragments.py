@@ -473,11 +473,16 @@ def test_services_named_like_what_their_modules_use(fragment: Make) -> None:
         assert made.get(f"services.test.{module}:{name}_Base").RPCS[0][0] == "list_"
 
 
-def test_fields_that_hide_a_class_are_an_error(fragment: Make, mistakes: Mistakes) -> None:
-    found = mistakes(fragment(proto("message Thing { Thing Thing = 1; }")))
-    assert [str(d) for d in found] == [
-        "test/test.proto:3: error: field Thing shadows the class of the same name\n    rename the field"
-    ]
+def test_fields_with_the_name_of_a_class(fragment: Make) -> None:
+    body = """
+message Thing { Thing Thing = 1; repeated Thing Things = 2; oneof of { Kind Kind = 3; Thing Other = 4; } }
+enum Kind { NONE = 0; SOME = 1; }
+"""
+    made = fragment(proto(body)).generate()
+    thing, kind = made.get(f"{TEST}:Thing"), made.get(f"{TEST}:Kind")
+    again = round_trip(thing(Thing=thing(Kind=kind.SOME), Things=[thing(), thing(Kind=kind.NONE)]))
+    assert again.Thing.Kind is kind.SOME
+    assert [type(item) for item in again.Things] == [thing, thing]
 
 
 def test_an_empty_file_and_an_empty_message(fragment: Make) -> None:

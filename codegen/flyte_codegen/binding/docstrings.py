@@ -63,10 +63,21 @@ def _raises(config: MethodConfig, shape: Shape) -> list[str]:
 
 
 def _wrapped(text: str) -> str:
-    return "\n\n".join(
-        p if _LAID_OUT.search(p) else "\n".join(textwrap.wrap(" ".join(p.split()), _WIDTH)) for p in text.split("\n\n")
-    )
+    return "\n\n".join(p if _LAID_OUT.search(p) else _filled(" ".join(p.split()), _WIDTH) for p in text.split("\n\n"))
 
 
 def _item(text: str) -> str:
-    return "\n".join(textwrap.wrap(text, _WIDTH - 4, initial_indent="    ", subsequent_indent="        "))
+    return _filled(text, _WIDTH - 4, "    ", "        ")
+
+
+def _filled(text: str, width: int, first: str = "", rest: str = "") -> str:
+    """Wrap text at spaces only: URLs, code and words with hyphens stay in one piece, even if they exceed the width."""
+    lines = textwrap.wrap(
+        text,
+        width,
+        initial_indent=first,
+        subsequent_indent=rest,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return "\n".join(lines)

@@ -12,12 +12,11 @@ import attrs
 from flyte_codegen.configuration.fingerprint import RULES
 from flyte_codegen.configuration.rules import read_rules
 from flyte_codegen.configuration.settings import Config
-from flyte_codegen.definitions.build import build
-from flyte_codegen.definitions.load import load
 from flyte_codegen.diagnostics import CodegenError, fail
 from flyte_codegen.importing import import_definitions
 from flyte_codegen.importing.config import FILE_NAME, ImportConfig
 from flyte_codegen.importing.wheel import Wheel, open_wheel
+from flyte_codegen.pipeline import read_api
 
 from .changes import Change
 from .compare import compare
@@ -48,7 +47,7 @@ def diff(config: Config, old: str, new: str) -> list[Change]:
 def _version(config: Config, folder: Path, source: str) -> Client:
     here = attrs.evolve(config, protos=(folder, *config.protos[1:]))
     try:
-        return Client(here, build(load(here.protos, here.include)), read_rules(here))
+        return Client(here, read_api(here), read_rules(here))
     except CodegenError as cause:
         # Paths are relative to a folder; prefix them with the version they belong to.
         inside = [d for d in cause.diagnostics if (folder / d.place.partition(":")[0]).is_file()]

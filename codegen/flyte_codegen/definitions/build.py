@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import attrs
 from google.protobuf.descriptor_pb2 import (
@@ -17,32 +17,31 @@ from google.protobuf.descriptor_pb2 import (
 )
 
 from flyte_codegen import names
-from flyte_codegen.diagnostics import CodegenError, Diagnostic, error
+from flyte_codegen.diagnostics import Diagnostic, error
 
 from . import refuse
 from .features import Features, Path, of_file
 from .model import Api, Enum, Field, File, Label, Member, Message, Method, Service
 from .operations import Operations
 from .places import Places
-from .screen import defined, extensions, is_option, supported
+from .screen import defined, enums, extensions, invalid_names, is_option, needed
 
 _NOT_PACKABLE = frozenset({"string", "bytes", "message", "map"})
 
 
-def build(descriptors: FileDescriptorSet) -> Api:
-    """Read a descriptor set, with comments and Python names.
+def build(descriptors: FileDescriptorSet, own: Collection[str] | None = None, mentioned: Collection[str] = ()) -> Api:
+    """Read a descriptor set, with comments and Python names. Errors are stored with the file that they concern.
 
-    Raises:
-        CodegenError: Two names are equal in Python, or the edition is not supported.
+    Args:
+        descriptors: All files; see `screen.needed` for those that are read.
+        own: The names of the user's own files; None if all are.
+        mentioned: Names in codegen.toml.
     """
-    findings: list[Diagnostic] = []
-    protos = sorted(supported(descriptors), key=lambda f: f.name)
+    protos = sorted(needed(descriptors, own, mentioned), key=lambda f: f.name)
     types = frozenset(name for proto in protos for name in defined(proto))
-    files = tuple(_FileReader(proto, types).read() for proto in protos)
-    _check_names(files, findings)
-    if findings:
-        raise CodegenError(findings)
-    files = _with_extensions(files, descriptors)
+    first_values = {name: enum.value[0].name for proto in protos for name, enum in enums(proto) if enum.value}
+    files = tuple(_FileReader(proto, types, first_values).read() for proto in protos)
+    files = _with_extensions(_with_clashes(files), descriptors)
     return Api(
         files=files,
         messages={m.full_name: m for f in files for m in f.messages},
@@ -66,39 +65,44 @@ def _with_extensions(files: tuple[File, ...], descriptors: FileDescriptorSet) ->
     )
 
 
-def _check_names(files: Sequence[File], findings: list[Diagnostic]) -> None:
+def _with_clashes(files: Sequence[File]) -> tuple[File, ...]:
+    """Return the files, each with errors for names that are equal in Python."""
     modules = Counter(file.module for file in files)
-    for file in (f for f in files if modules[f.module] > 1):
-        message = f"{file.name} and another file have the same module name, {file.module}"
-        findings.append(error(file.name, message, "rename one"))
     homes = Counter(service.module for file in files for service in file.services)
-    for service in (s for file in files for s in file.services if homes[s.module] > 1):
-        message = f"{service.full_name} and another service have the same module name, {service.module}"
-        findings.append(error(service.place, message, "rename one"))
-    for file in files:
-        counts = Counter(x.py_name for x in file.types)
-        for clash in (x for x in file.types if counts[x.py_name] > 1):
-            message = f"{clash.full_name} and another type have the same Python name, {clash.py_name}"
-            findings.append(error(clash.place, message, "rename one"))
-        for service in file.services:
-            handlers = Counter(m.py_name for m in service.methods)
-            for method in (m for m in service.methods if handlers[m.py_name] > 1):
-                message = f"{method.full_name} and another RPC have the same Python name, {method.py_name}"
-                findings.append(error(method.place, message, "rename one"))
+    return tuple(attrs.evolve(file, refused=(*file.refused, *_clashes(file, modules, homes))) for file in files)
+
+
+def _clashes(file: File, modules: Mapping[str, int], homes: Mapping[str, int]) -> Iterator[Diagnostic]:
+    if modules[file.module] > 1:
+        message = f"{file.name} and another file have the same module name, {file.module}"
+        yield error(file.name, message, "rename one")
+    counts = Counter(found.py_name for found in file.types)
+    for clash in (found for found in file.types if counts[found.py_name] > 1):
+        message = f"{clash.full_name} and another type have the same Python name, {clash.py_name}"
+        yield error(clash.place, message, "rename one")
+    for service in file.services:
+        if homes[service.module] > 1:
+            message = f"{service.full_name} and another service have the same module name, {service.module}"
+            yield error(service.place, message, "rename one")
+        handlers = Counter(method.py_name for method in service.methods)
+        for method in (m for m in service.methods if handlers[m.py_name] > 1):
+            message = f"{method.full_name} and another RPC have the same Python name, {method.py_name}"
+            yield error(method.place, message, "rename one")
 
 
 class _FileReader:
     """Walks one file."""
 
-    def __init__(self, proto: FileDescriptorProto, types: frozenset[str]) -> None:
+    def __init__(self, proto: FileDescriptorProto, types: frozenset[str], first_values: Mapping[str, str]) -> None:
         self.proto = proto
+        self.first_values = first_values
         self.places = Places(proto)
         self.features = of_file(proto)
         self.operations = Operations(proto.package, types)
         self.messages: list[Message] = []
         self.enums: list[Enum] = []
         # Keyed by the error: a feature that many fields inherit is reported once.
-        self.refused: dict[Diagnostic, None] = {}
+        self.refused = dict[Diagnostic, None].fromkeys((*refuse.file(proto), *invalid_names(proto)))
 
     def read(self) -> File:
         proto = self.proto
@@ -164,7 +168,7 @@ class _FileReader:
             key, value = (FieldDescriptorProto.Type.Name(f.type).removeprefix("TYPE_").lower() for f in entry.field)
             type_name = entry.field[1].type_name.lstrip(".")
         else:
-            self.refused.update(dict.fromkeys(refuse.field(proto, features, path, self.places)))
+            self.refused.update(dict.fromkeys(refuse.field(proto, features, path, self.places, self.first_values)))
             if proto.label == FieldDescriptorProto.LABEL_REPEATED:
                 label = Label.REPEATED
             elif oneof or kind == "message" or features.values["field_presence"] != "IMPLICIT":

@@ -17,8 +17,6 @@ from google.protobuf.descriptor_pb2 import (
     OneofOptions,
 )
 
-from flyte_codegen.diagnostics import fail
-
 Path = tuple[int, ...]
 Options = FileOptions | MessageOptions | OneofOptions | FieldOptions | EnumOptions
 
@@ -41,6 +39,7 @@ _DEFAULTS: dict[str, dict[str, str]] = {
     "edition 2023": _EDITION_2023,
     "edition 2024": _EDITION_2023,
 }
+SYNTAXES = tuple(_DEFAULTS)
 
 
 @attrs.frozen
@@ -85,12 +84,5 @@ def syntax(file: FileDescriptorProto) -> str:
 
 
 def of_file(file: FileDescriptorProto) -> Features:
-    """Return the features of a file.
-
-    Raises:
-        CodegenError: The file's edition is not supported.
-    """
-    written = syntax(file)
-    if written not in _DEFAULTS:
-        raise fail(file.name, f"{written} is not supported", f"use one of {', '.join(_DEFAULTS)}")
-    return Features(_DEFAULTS[written]).within(file.options, (8,))
+    """Return the features of a file. Files with an unknown edition are refused elsewhere."""
+    return Features(_DEFAULTS.get(syntax(file), _EDITION_2023)).within(file.options, (8,))

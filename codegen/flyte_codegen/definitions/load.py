@@ -42,7 +42,7 @@ def load(roots: Sequence[Path], include: Sequence[Path] = ()) -> FileDescriptorS
     for root in include:
         if not root.is_dir():
             raise fail(str(root), "no such folder of .proto files", "correct [input] include in codegen.toml")
-    own = sorted({p.relative_to(root).as_posix() for root in roots for p in root.rglob("*.proto") if p.is_file()})
+    own = own_files(roots)
     if not own:
         raise fail(", ".join(map(str, roots)), "no .proto files found", "correct [input] protos in codegen.toml")
     findings = [finding for root in roots for name in own if (finding := _unreadable(root, name))]
@@ -55,6 +55,11 @@ def load(roots: Sequence[Path], include: Sequence[Path] = ()) -> FileDescriptorS
                 location.ClearField("leading_comments")
                 location.ClearField("trailing_comments")
     return compiled
+
+
+def own_files(roots: Sequence[Path]) -> list[str]:
+    """Return the names of the .proto files below `roots`, as imports write them."""
+    return sorted({p.relative_to(root).as_posix() for root in roots for p in root.rglob("*.proto") if p.is_file()})
 
 
 def _unreadable(root: Path, name: str) -> Diagnostic | None:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto
+from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorProto
 
 from flyte_codegen.diagnostics import Diagnostic, error
 
-from .features import Features, Path
+from .features import SYNTAXES, Features, Path, syntax
 from .places import Places
 
 _THEIRS = (
     "; if the file is not yours, move it from [input] protos to [input] include, where only imported files are generated, "
     "or add a Python package with its messages to [extern]"
 )
+
+
+def file(proto: FileDescriptorProto) -> Iterator[Diagnostic]:
+    """Yield errors about a file itself."""
+    written = syntax(proto)
+    if written not in SYNTAXES:
+        yield error(proto.name, f"{written} is not supported", f"use one of {', '.join(SYNTAXES)}")
 
 
 def message(proto: DescriptorProto, path: Path, places: Places) -> Iterator[Diagnostic]:
@@ -24,9 +31,11 @@ def message(proto: DescriptorProto, path: Path, places: Places) -> Iterator[Diag
         yield _refusal(places.at((*path, 7, 1), path), what, "remove the option; only protobuf 1 needs it")
 
 
-def field(proto: FieldDescriptorProto, features: Features, path: Path, places: Places) -> Iterator[Diagnostic]:
-    """Yield errors about a field that is not a map."""
-    if proto.HasField("default_value"):
+def field(
+    proto: FieldDescriptorProto, features: Features, path: Path, places: Places, first_values: Mapping[str, str]
+) -> Iterator[Diagnostic]:
+    """Yield errors about a field that is not a map. `first_values` has the first value of each enum, its default."""
+    if proto.HasField("default_value") and proto.default_value != _zero(proto, first_values):
         what = f"field {proto.name} has a custom default, {proto.default_value}, which is not supported"
         remedy = "remove the default, and document what an unset field means"
         yield _refusal(places.at((*path, 7), path), what, remedy)
@@ -53,6 +62,15 @@ def extension(proto: FieldDescriptorProto, path: Path, places: Places) -> Diagno
     target = proto.extendee.lstrip(".")
     what = f"{proto.name} extends {target}, which is not supported; the generated message would lack the field"
     return _refusal(places.at(path), what, f"make it a field of {target} with the same number")
+
+
+def _zero(proto: FieldDescriptorProto, first_values: Mapping[str, str]) -> str:
+    """Return the default of a field that declares none, as protoc writes it."""
+    if proto.type == FieldDescriptorProto.TYPE_ENUM:
+        return first_values.get(proto.type_name.lstrip("."), "")
+    if proto.type in (FieldDescriptorProto.TYPE_STRING, FieldDescriptorProto.TYPE_BYTES):
+        return ""
+    return "false" if proto.type == FieldDescriptorProto.TYPE_BOOL else "0"
 
 
 def _origin(features: Features, feature: str, path: Path, places: Places) -> str:

@@ -22,6 +22,7 @@ _SUFFIX = ".j2"
 _OURS = "@flyte"
 _RUNTIME = {
     "messages": sorted(names.MESSAGE_RUNTIME),
+    "large_modules": sorted(names.LARGE_MODULE_RUNTIME),
     "services": sorted(names.SERVICE_RUNTIME),
     "clients": sorted(names.CLIENT_RUNTIME),
     "entities": sorted(names.ENTITY_RUNTIME),

@@ -118,6 +118,7 @@ def _forbidden(tree: ast.Module, config: Config) -> Iterator[_Mistake]:
         type_only = isinstance(statement, ast.If) and ast.unparse(statement.test) == "TYPE_CHECKING"
         for node, module in _imports(statement):
             known = module == config.runtime or module.partition(".")[0] in sys.stdlib_module_names
+            known = known or module.startswith("._")  # the parts of a large module
             if known or f"{module}.".startswith(within) or (type_only and module in overlays):
                 continue
             remedy = f"generated code may import only {config.runtime} and its own package"

@@ -1,10 +1,20 @@
-"""The decoding and encoding steps of each field, from which templates build a message's codec."""
+"""The decoding and encoding steps of each field, from which templates build a message's codec.
+
+A decoder is a chain of branches, one for each tag. Decoders of messages with many fields look the tag up in a table
+instead, and have one branch for each style of field: pyright gives up on longer chains, and a lookup takes less time.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+
 import attrs
 
-from flyte_codegen.definitions.model import Field, Label
+from flyte_codegen.definitions.model import Field, Label, Message
+
+WIDE = 40
+"""Number of branches of a decoder, or of steps of an encoder, from which pyright may give up."""
 
 _WIRE_TYPE: dict[str, int] = {
     **dict.fromkeys(("double", "fixed64", "sfixed64"), 1),
@@ -44,14 +54,11 @@ _UNPACKED = {
 
 
 @attrs.frozen
-class Store:
-    """One branch of a decoder: the statement for a tag. `case` ensures that the last member of a oneof wins."""
+class Branch:
+    """One branch of a decoder: the statement that stores a value, in a chain of tags or of styles."""
 
-    tag: int
     kind: int
     statement: str
-    key: str
-    case: str
 
     @property
     def width(self) -> int:
@@ -62,6 +69,32 @@ class Store:
     def behind(self) -> str:
         """The position after the value. `at` is the position after the number, or for fixed width, 1 after the tag."""
         return "at + number" if self.kind == 2 else f"at + {self.width - 1}" if self.width else "at"
+
+
+@attrs.frozen
+class Store(Branch):
+    """The branch for one tag. `case` ensures that the last member of a oneof wins."""
+
+    tag: int
+    key: str
+    case: str
+
+
+@attrs.frozen
+class Style(Branch):
+    """The branch for all fields of one style, such as `repeated string`."""
+
+    name: str
+
+
+@attrs.frozen
+class Table:
+    """The decoder of a message with many fields: its rows are the key, style and oneof of each tag."""
+
+    name: str
+    rows: tuple[tuple[int, str, str, str], ...]
+    styles: tuple[Style, ...]
+    has_oneofs: bool
 
 
 @attrs.frozen
@@ -79,7 +112,40 @@ class Put:
     value_tag: str = ""
 
 
-def case(oneof: str) -> str:
+@attrs.frozen
+class Codec:
+    """The decoder and encoder of a message: `stores` or a `table`, and the encoder's steps, in parts if there are many."""
+
+    cases: tuple[str, ...]
+    stores: tuple[Store, ...]
+    table: Table | None
+    parts: tuple[tuple[Put, ...], ...]
+
+
+def codec(message: Message) -> Codec:
+    """Return the codec of a message."""
+    entries = [(store, style, field.oneof) for field in message.fields for store, style in _stores(field)]
+    puts = tuple(put(field) for field in message.fields)
+    return Codec(
+        cases=tuple(_case(name) for name in message.oneofs),
+        stores=tuple(store for store, _, _ in entries),
+        table=_table(message.py_name, entries) if len(entries) > WIDE else None,
+        parts=tuple(puts[i : i + WIDE] for i in range(0, len(puts), WIDE)),
+    )
+
+
+def _table(name: str, entries: Sequence[tuple[Store, Style, str]]) -> Table:
+    """Build the table of a message; the most frequent styles come first."""
+    frequent = Counter(style for _, style, _ in entries).most_common()
+    return Table(
+        name=f"_{name}_fields",  # names of generated classes never start with an underscore
+        rows=tuple((store.tag, store.key, style.name, oneof) for store, style, oneof in entries),
+        styles=tuple(style for style, _ in frequent),
+        has_oneofs=any(oneof for _, _, oneof in entries),
+    )
+
+
+def _case(oneof: str) -> str:
     """Return the decoder's variable for the last seen member of a oneof."""
     return f"{oneof}_case"
 
@@ -89,22 +155,33 @@ def wire_type(kind: str) -> int:
     return _WIRE_TYPE.get(kind, 0)
 
 
-def stores(field: Field) -> list[Store]:
-    """Return the decoder branches of a field: its own and, if it can be packed, the packed one."""
-    kind, read = wire_type(field.kind), _READ[field.kind]
+def _stores(field: Field) -> list[tuple[Store, Style]]:
+    """Return the branches of a field, by tag and by style: its own and, if it can be packed, the packed one."""
+    wire = wire_type(field.kind)
     key = ("*" if field.kind in ("message", "enum", "map") else "") + field.py_name
-    which = case(field.oneof) if field.oneof else ""
-    slot, items = f'd["{key}"]', f'd.setdefault("{key}", [])'
-    if field.label in (Label.REPEATED, Label.MAP):
-        statement = f"{items}.append({read})"
-    elif field.kind == "message":
-        statement = f'{slot} = again({slot}, {read}) if "{key}" in d else {read}'
-    else:
-        statement = f"{slot} = {read}"
-    found = [Store(field.number << 3 | kind, kind, statement, key, which)]
-    if field.label is Label.REPEATED and kind != 2:
-        found.append(Store(field.number << 3 | 2, 2, f"{items}.extend({_unpack(field.kind)})", key, which))
+    which = _case(field.oneof) if field.oneof else ""
+    label = "repeated " if field.label is Label.REPEATED else ""
+
+    def pair(kind: int, packed: bool, style: str) -> tuple[Store, Style]:
+        own, shared = (_statement(field, packed, name) for name in (f'"{key}"', "key"))
+        return Store(kind, own, field.number << 3 | kind, key, which), Style(kind, shared, style)
+
+    found = [pair(wire, False, label + field.kind)]
+    if field.label is Label.REPEATED and wire != 2:
+        found.append(pair(2, True, f"packed {field.kind}"))
     return found
+
+
+def _statement(field: Field, packed: bool, key: str) -> str:
+    """Return the statement that stores a value at `key`, an expression."""
+    read, slot, items = _READ[field.kind], f"d[{key}]", f"d.setdefault({key}, [])"
+    if packed:
+        return f"{items}.extend({_unpack(field.kind)})"
+    if field.label in (Label.REPEATED, Label.MAP):
+        return f"{items}.append({read})"
+    if field.kind == "message":
+        return f"{slot} = again({slot}, {read}) if {key} in d else {read}"
+    return f"{slot} = {read}"
 
 
 def _unpack(kind: str) -> str:

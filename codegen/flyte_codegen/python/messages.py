@@ -1,13 +1,14 @@
-"""The contents of message modules."""
+"""The contents of message modules: one for each file, or for large files, one for each message."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
 
 import attrs
 
 from flyte_codegen.definitions import deprecations
 from flyte_codegen.definitions.model import Api, Enum, Field, File, Label, Message
-from flyte_codegen.diagnostics import Diagnostic, error
-from flyte_codegen.names import MESSAGE_MODULE, json_name
+from flyte_codegen.names import MESSAGE_MODULE, json_name, snake
 from flyte_codegen.text import literal
 
 from . import codec
@@ -28,6 +29,9 @@ _WELL_KNOWN = {
     "google.protobuf.FieldMask": ("FieldMaskMixin", "A set of field paths."),
     "google.protobuf.Any": ("AnyMixin", "A message of any type, with the name of its type."),
 } | {f"google.protobuf.{kind}Value": ("WrapperMixin", "A single value with presence.") for kind in _WRAPPED}
+
+LARGE = 50
+"""Number of types from which a file is large. Loading all of them would take longer than finding the modules of a few."""
 
 _LISTS = {"message": "sub_list", "enum": "enum_list"}
 
@@ -52,9 +56,7 @@ class PyMessage:
     bases: str
     doc: str
     fields: tuple[PyField, ...]
-    cases: tuple[str, ...]
-    stores: tuple[codec.Store, ...]
-    puts: tuple[codec.Put, ...]
+    codec: codec.Codec
 
 
 @attrs.frozen
@@ -69,31 +71,85 @@ class PyModule:
     enums: tuple[Enum, ...]
 
 
-def modules(api: Api, naming: Naming, findings: list[Diagnostic]) -> list[PyModule]:
+@attrs.frozen
+class PyIndex:
+    """The module of a large file: it imports the classes on first use, each from the module of its message."""
+
+    path: str
+    source: str
+    doc: str
+    parts: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+def modules(api: Api, naming: Naming) -> list[PyModule]:
     """Return the message modules to write: of all files except those from [extern] packages."""
-    return [_lay_out(f, naming, findings) for f in api.files if (f.messages or f.enums) and not naming.is_extern(f)]
+    return [module for file in _files(api, naming) for module in _modules(file, naming)]
 
 
-def _lay_out(file: File, naming: Naming, findings: list[Diagnostic]) -> PyModule:
-    """Build the module of a file."""
-    own = {x.py_name for x in file.types}
-    fields = [field for message in file.messages for field in message.fields]
-    for field in fields:
-        if field.py_name in own:
-            findings.append(
-                error(field.place, f"field {field.name} shadows the class of the same name", "rename the field")
-            )
-    # An imported type must not have a field's name: in the class body, the name would mean the field.
-    taken = own | MESSAGE_MODULE | {field.py_name for field in fields}
-    types = TypeNames(naming, taken, f"{naming.package}.messages.{file.module}")
-    messages = tuple(_message(message, types) for message in file.messages)
-    return PyModule(
+def indexes(api: Api, naming: Naming) -> list[PyIndex]:
+    """Return the modules of large files."""
+    return [_index(file) for file in _files(api, naming) if _is_large(file)]
+
+
+def _files(api: Api, naming: Naming) -> Iterator[File]:
+    return (f for f in api.files if (f.messages or f.enums) and not naming.is_extern(f))
+
+
+def _is_large(file: File) -> bool:
+    return len(file.types) >= LARGE
+
+
+def _modules(file: File, naming: Naming) -> Iterator[PyModule]:
+    if not _is_large(file):
+        yield _lay_out(file, naming, file.module, file.doc or f"Messages of {file.name}.", file.types)
+        return
+    for part, types in _parts(file).items():
+        doc = f"`{types[0].full_name}`, and the types inside it." if len(types) > 1 else f"`{types[0].full_name}`."
+        yield _lay_out(file, naming, f"{file.module}.{part}", doc, types)
+
+
+def _parts(file: File) -> dict[str, list[Message | Enum]]:
+    """Return the modules of a large file, by name: each has a message or enum, and the types inside it."""
+    inside: dict[str, list[Message | Enum]] = {}
+    for found in file.types:
+        own_name = found.full_name.removeprefix(f"{file.package}." if file.package else "")
+        inside.setdefault(own_name.partition(".")[0], []).append(found)
+    parts: dict[str, list[Message | Enum]] = {}
+    for name, types in inside.items():
+        # Names of other modules never start with an underscore. Those of two messages may differ in case only.
+        part, number = f"_{snake(name)}", 1
+        while (unique := part if number == 1 else f"{part}_{number}") in parts:
+            number += 1
+        parts[unique] = types
+    return parts
+
+
+def _index(file: File) -> PyIndex:
+    return PyIndex(
         path=file.module,
         source=file.name,
         doc=file.doc or f"Messages of {file.name}.",
+        parts=tuple((part, tuple(found.py_name for found in types)) for part, types in _parts(file).items()),
+    )
+
+
+def _lay_out(file: File, naming: Naming, path: str, doc: str, contents: Sequence[Message | Enum]) -> PyModule:
+    """Build a module of some types of a file."""
+    messages = tuple(found for found in contents if isinstance(found, Message))
+    field_names = {field.py_name for message in messages for field in message.fields}
+    # In the class body, the name of a field means the field. So types with such a name are imported under another one,
+    # even from the module itself.
+    own = {found.full_name for found in contents if found.py_name not in field_names}
+    taken = {found.py_name for found in contents} | MESSAGE_MODULE | field_names
+    types = TypeNames(naming, taken, own)
+    laid_out = tuple(_message(message, types) for message in messages)
+    return PyModule(
+        path=path,
+        source=file.name,
+        doc=doc,
         type_imports=tuple(sorted(types.lines)),
-        messages=messages,
-        enums=deprecations.in_enums(file.enums),
+        messages=laid_out,
+        enums=deprecations.in_enums(found for found in contents if isinstance(found, Enum)),
     )
 
 
@@ -105,9 +161,7 @@ def _message(message: Message, types: TypeNames) -> PyMessage:
         bases=f"{mixin}, Message" if mixin else "Message",
         doc=deprecations.noted(message.doc or doc or f"`{message.full_name}`.", message.deprecated),
         fields=tuple(_field(f, types) for f in message.fields),
-        cases=tuple(codec.case(name) for name in message.oneofs),
-        stores=tuple(store for field in message.fields for store in codec.stores(field)),
-        puts=tuple(codec.put(f) for f in message.fields),
+        codec=codec.codec(message),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from importlib.util import find_spec
 
 from flyte_codegen.definitions.model import Api, File, Service
@@ -67,8 +67,9 @@ class Naming:
 class TypeNames:
     """The names of imported types in one module. A second type with the same name gets an alias."""
 
-    def __init__(self, naming: Naming, taken: Iterable[str], home: str = "") -> None:
-        self.naming, self.home = naming, home
+    def __init__(self, naming: Naming, taken: Iterable[str], own: Collection[str] = ()) -> None:
+        """Start with the names `taken`; the types `own` need no import, as the module defines them."""
+        self.naming, self.own = naming, own
         self.taken = set(taken)
         self.lines: set[str] = set()
         self.typing_lines: set[str] = set()
@@ -89,7 +90,7 @@ class TypeNames:
     def name(self, full_name: str) -> str:
         """Return the module's name for a type."""
         module, cls = self.naming.module(full_name), self.naming.py_name(full_name)
-        if module == self.home:
+        if full_name in self.own:
             return cls
         if full_name not in self._names:
             local = self._free(full_name, cls)
@@ -101,7 +102,7 @@ class TypeNames:
     def line(self, full_name: str) -> str:
         """Return the statement that imports a type; "" for a type of this module."""
         module, local = self.naming.module(full_name), self.name(full_name)
-        return "" if module == self.home else f"from {module} import {_as(self.naming.py_name(full_name), local)}"
+        return "" if full_name in self.own else f"from {module} import {_as(self.naming.py_name(full_name), local)}"
 
     def service_line(self, service: Service) -> str:
         """Return the statement that imports the RPCs of a service."""

@@ -52,6 +52,8 @@ def reason(cause: Exception) -> str:
 
 
 CUT: Final = "the data ends in the middle of a field"
+NO_FIELD: Final = ("", "", "")
+"""What decoders with a table find for tags that are not in it: no key, no style, and no oneof."""
 _MAX_DEPTH: Final = 100
 
 _SMALL: Final = tuple(bytes((n,)) for n in range(128))
@@ -157,6 +159,14 @@ def again(earlier: bytes | list[bytes], chunk: bytes) -> list[bytes]:
         earlier.append(chunk)
         return earlier
     return [earlier, chunk]
+
+
+def choose(d: Slots, cases: dict[str, str], oneof: str, key: str) -> None:
+    """Drop the member of a oneof that was decoded before, if it is another one. `cases` has the last member of each."""
+    earlier = cases.get(oneof, key)
+    if earlier != key:
+        d.pop(earlier, None)
+    cases[oneof] = key
 
 
 def signed32(value: int) -> int:

@@ -99,6 +99,40 @@ def test_names_that_are_one_in_python(
     assert all(message in d.message and d.remedy == "rename one" for d in found)
 
 
+def test_all_errors_of_all_files_are_told_at_once(fragment: Make, mistakes: Mistakes) -> None:
+    first = """syntax = "proto2";
+package first;
+message A { required string a = 1; optional string b = 2 [default = "x"]; repeated group C = 3 { } }
+message A_b { extensions 100 to max; message c {} }
+message A_bc { optional A_b x = 1; }
+"""
+    second = """syntax = "proto2";
+package second;
+import "first.proto";
+extend first.A_b { optional int32 more = 100; }
+message Same { message Name { } }
+message SameName { required string a = 1; }
+service Many { rpc GetIt(Same) returns (Same); rpc Get_it(Same) returns (Same); }
+"""
+    found = mistakes(
+        fragment({"first.proto": first, "second.proto": second}, '[effects]\nread = ["first.Nothing.Get"]\n')
+    )
+    assert [(d.place.rpartition("/")[2], d.message.split(", ")[0]) for d in found] == [
+        ("codegen.toml:6", "[effects] names first.Nothing.Get"),
+        ("first.proto:3", "field a is required"),
+        ("first.proto:3", "field b has a custom default"),
+        ("first.proto:3", "group C is not supported"),
+        ("first.proto:4", "first.A_b.c and another type have the same Python name"),
+        ("first.proto:5", "first.A_bc and another type have the same Python name"),
+        ("second.proto:4", "more extends first.A_b"),
+        ("second.proto:6", "field a is required"),
+        ("second.proto:5", "second.Same.Name and another type have the same Python name"),
+        ("second.proto:6", "second.SameName and another type have the same Python name"),
+        ("second.proto:7", "second.Many.GetIt and another RPC have the same Python name"),
+        ("second.proto:7", "second.Many.Get_it and another RPC have the same Python name"),
+    ]
+
+
 def test_entities_that_are_one_in_python(fragment: Make, mistakes: Mistakes) -> None:
     table = '[entities.{}]\nmessage = "test.A"\nidentity = "a"\n'
     found = mistakes(fragment(proto("message A { string a = 1; }"), table.format("Item") + table.format("item")))

@@ -11,7 +11,7 @@ from google.protobuf.descriptor_pb2 import Edition
 from google.protobuf.descriptor_pool import DescriptorPool
 
 from flyte_codegen.definitions.load import load
-from flyte_codegen.diagnostics import CodegenError
+from flyte_codegen.diagnostics import CodegenError, Diagnostic
 from flyte_codegen.pipeline import generate
 from flyte_rpc.calls.client import Client
 from flyte_rpc.serving.server import ServerCall, serve
@@ -19,6 +19,7 @@ from support.fragments import Fragment, proto
 
 Make = Callable[..., Fragment]
 Command = Callable[..., tuple[int, str, str]]
+Mistakes = Callable[[Fragment], list[Diagnostic]]
 TEST = "messages.test.test"
 
 KINDS = (
@@ -260,6 +261,40 @@ def test_what_messages_may_not_have(
         assert PLEASE in err
         assert err.count("error:") == 1
     assert not made.path.exists()
+
+
+ZEROS = """
+enum Kind { FIRST = 3; SECOND = 0; }
+message A {
+  optional bool flag = 1 [default = false];
+  optional int32 number = 2 [default = 0];
+  optional fixed64 wide = 3 [default = 0x0];
+  optional double real = 4 [default = 0.0];
+  optional float short = 5 [default = 0];
+  optional string text = 6 [default = ""];
+  optional bytes data = 7 [default = ""];
+  optional Kind kind = 8 [default = FIRST];
+}
+"""
+
+
+def test_defaults_that_fields_have_anyway_are_accepted(fragment: Make, command: Command) -> None:
+    made = fragment({"test/test.proto": f'syntax = "proto2";\npackage test;\n{ZEROS}'})
+    assert command(made, "generate")[0] == 0
+    cls, google = made.get(f"{TEST}:A"), theirs(made, "test.A")
+    same(cls(), google())
+    same(cls(flag=False, number=0, text="", kind=0), google(flag=False, number=0, text="", kind=0))
+    assert cls().flag is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "default"),
+    [("bool", "true"), ("int32", "-1"), ("double", "-0.0"), ("float", "nan"), ("string", '"0"'), ("Kind", "SECOND")],
+)
+def test_other_defaults_are_refused(fragment: Make, mistakes: Mistakes, kind: str, default: str) -> None:
+    body = f"enum Kind {{ FIRST = 3; SECOND = 0; }}\nmessage A {{ optional {kind} a = 1 [default = {default}]; }}"
+    (found,) = mistakes(fragment({"test/test.proto": f'syntax = "proto2";\npackage test;\n{body}'}))
+    assert found.message.startswith("field a has a custom default, ")
 
 
 def test_delimited_messages_in_maps_are_none(fragment: Make, command: Command) -> None:

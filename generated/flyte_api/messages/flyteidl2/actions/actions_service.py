@@ -50,6 +50,7 @@ class Action(Message):
         ("condition", 9, "message", "optional", "spec"),
         ("recovered_from", 10, "message", "optional"),
     )
+
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     """The run, and a name that the caller chooses."""
     parent_action_name: str | None = None
@@ -168,6 +169,7 @@ class EnqueueRequest(Message):
         ("action", 1, "message", "optional"),
         ("run_spec", 2, "message", "optional"),
     )
+
     action: Action | None = sub("flyte_api.messages.flyteidl2.actions.actions_service:Action")
     """The action to submit."""
     run_spec: RunSpec | None = sub("flyte_api.messages.flyteidl2.task.run:RunSpec")
@@ -218,6 +220,7 @@ class UpdateRequest(Message):
         ("status", 3, "message", "optional"),
         ("address", 5, "message", "optional"),
     )
+
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     """The action."""
     attempt: int = 0
@@ -279,6 +282,7 @@ class WatchForUpdatesRequest(Message):
 
     FULL_NAME = "flyteidl2.actions.WatchForUpdatesRequest"
     FIELDS = (("parent_action_id", 1, "message", "optional", "filter"),)
+
     parent_action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     """The children of this action."""
 
@@ -319,6 +323,7 @@ class WatchForUpdatesResponse(Message):
         ("action_update", 1, "message", "optional", "message"),
         ("control_message", 2, "message", "optional", "message"),
     )
+
     action_update: ActionUpdate | None = sub("flyte_api.messages.flyteidl2.workflow.state_service:ActionUpdate")
     """The current state of an action."""
     control_message: ControlMessage | None = sub("flyte_api.messages.flyteidl2.workflow.state_service:ControlMessage")
@@ -371,6 +376,7 @@ class AbortRequest(Message):
         ("reason", 2, "string", "optional"),
         ("aborted_by", 3, "message", "optional"),
     )
+
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     """The action to stop."""
     reason: str | None = None
@@ -429,6 +435,7 @@ class SignalRequest(Message):
         ("value", 3, "message", "optional"),
         ("signalled_by", 4, "message", "optional"),
     )
+
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     """The condition."""
     parent_action_name: str = ""

@@ -45,6 +45,7 @@ class StatusDeploymentStatus(Enum):
 
     __full_name__ = "flyteidl2.app.Status.DeploymentStatus"
     __proto_prefix__ = "DEPLOYMENT_STATUS_"
+
     UNSPECIFIED = 0
     """Unknown."""
     UNASSIGNED = 1
@@ -73,6 +74,7 @@ class StatusSubstate(Enum):
     """The sub-state of a deployment."""
 
     __full_name__ = "flyteidl2.app.Status.Substate"
+
     SUBSTATE_UNSPECIFIED = 0
     """Unknown."""
     PULLING_IMAGE = 1
@@ -106,6 +108,7 @@ class SpecDesiredState(Enum):
 
     __full_name__ = "flyteidl2.app.Spec.DesiredState"
     __proto_prefix__ = "DESIRED_STATE_"
+
     UNSPECIFIED = 0
     """Unknown."""
     STOPPED = 1
@@ -126,6 +129,7 @@ class Identifier(Message):
         ("domain", 3, "string"),
         ("name", 4, "string"),
     )
+
     org: str = ""
     """Organization; empty on servers without organizations."""
     project: str = ""
@@ -187,6 +191,7 @@ class Meta(Message):
         ("code_bundle_uri", 4, "string"),
         ("source_code", 5, "message", "optional"),
     )
+
     id: Identifier | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Identifier")
     """The identifier of the app."""
     revision: int = 0
@@ -254,6 +259,7 @@ class AppWrapper(Message):
         ("app", 2, "message", "optional", "payload"),
         ("app_id", 3, "message", "optional", "payload"),
     )
+
     host: str = ""
     """Host name that requests are sent to."""
     app: App | None = sub("flyte_api.messages.flyteidl2.app.app_definition:App")
@@ -312,6 +318,7 @@ class App(Message):
         ("spec", 2, "message", "optional"),
         ("status", 3, "message", "optional"),
     )
+
     metadata: Meta | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Meta")
     """Name, revision and labels."""
     spec: Spec | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Spec")
@@ -367,6 +374,7 @@ class Condition(Message):
         ("substate", 6, "enum"),
         ("deployment_id", 7, "string"),
     )
+
     last_transition_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
     """When the app entered the state."""
     deployment_status: StatusDeploymentStatus = enum_field(
@@ -462,6 +470,7 @@ class Status(Message):
         ("last_started_at", 10, "message", "optional"),
         ("last_assigned_cluster", 11, "string"),
     )
+
     assigned_cluster: str = ""
     """The cluster that serves it."""
     current_replicas: int = 0
@@ -583,6 +592,7 @@ class K8sMetadata(Message):
 
     FULL_NAME = "flyteidl2.app.K8sMetadata"
     FIELDS = (("namespace", 1, "string"),)
+
     namespace: str = ""
     """Kubernetes namespace."""
 
@@ -618,6 +628,7 @@ class Ingress(Message):
         ("cname_url", 2, "string"),
         ("vpc_url", 3, "string"),
     )
+
     public_url: str = ""
     """Public URL; empty if there is none."""
     cname_url: str = ""
@@ -682,6 +693,7 @@ class Spec(Message):
         ("timeouts", 15, "message", "optional"),
         ("cluster", 16, "string"),
     )
+
     container: Container | None = sub("flyte_api.messages.flyteidl2.core.tasks:Container")
     """One container."""
     pod: K8sPod | None = sub("flyte_api.messages.flyteidl2.core.tasks:K8sPod")
@@ -852,6 +864,7 @@ class Link(Message):
         ("title", 2, "string"),
         ("is_relative", 3, "bool"),
     )
+
     path: str = ""
     """A URL, or a path within the app."""
     title: str = ""
@@ -904,6 +917,7 @@ class Input(Message):
         ("app_id", 5, "message", "optional", "value"),
         ("artifact_id", 6, "message", "optional", "value"),
     )
+
     name: str = ""
     """The name."""
     string_value: str | None = None
@@ -972,6 +986,7 @@ class MaterializedInputs(Message):
         ("items", 1, "message", "repeated"),
         ("revision", 2, "uint64"),
     )
+
     items: list[MaterializedInput] = sub_list("flyte_api.messages.flyteidl2.app.app_definition:MaterializedInput")
     """One entry for each input that refers to an artifact."""
     revision: int = 0
@@ -1014,6 +1029,7 @@ class MaterializedInput(Message):
         ("name", 1, "string"),
         ("artifact_id", 2, "message", "optional", "value"),
     )
+
     name: str = ""
     """Name of the input."""
     artifact_id: ArtifactID | None = sub("flyte_api.messages.flyteidl2.core.artifact_id:ArtifactID")
@@ -1057,6 +1073,7 @@ class InputList(Message):
 
     FULL_NAME = "flyteidl2.app.InputList"
     FIELDS = (("items", 1, "message", "repeated"),)
+
     items: list[Input] = sub_list("flyte_api.messages.flyteidl2.app.app_definition:Input")
     """The inputs."""
 
@@ -1093,6 +1110,7 @@ class Profile(Message):
         ("short_description", 3, "string"),
         ("icon_url", 4, "string"),
     )
+
     type: str = ""
     """What kind of app it is, such as `streamlit`."""
     name: str = ""
@@ -1152,6 +1170,7 @@ class SecurityContext(Message):
         ("secrets", 2, "message", "repeated"),
         ("allow_anonymous", 5, "bool"),
     )
+
     run_as: Identity | None = sub("flyte_api.messages.flyteidl2.core.security:Identity")
     """The identity of the running app."""
     secrets: list[Secret] = sub_list("flyte_api.messages.flyteidl2.core.security:Secret")
@@ -1202,6 +1221,7 @@ class ImageSpec(Message):
         ("tag", 1, "string"),
         ("build_job_url", 2, "string"),
     )
+
     tag: str = ""
     """Its name with the tag."""
     build_job_url: str = ""
@@ -1241,6 +1261,7 @@ class ImageSpecSet(Message):
 
     FULL_NAME = "flyteidl2.app.ImageSpecSet"
     FIELDS = (("images", 1, "message", "repeated"),)
+
     images: list[ImageSpec] = sub_list("flyte_api.messages.flyteidl2.app.app_definition:ImageSpec")
     """The images."""
 
@@ -1276,6 +1297,7 @@ class IngressConfig(Message):
         ("subdomain", 2, "string"),
         ("cname", 3, "string"),
     )
+
     private: bool = False
     """Whether the app is reachable only from the cluster's network."""
     subdomain: str = ""
@@ -1327,6 +1349,7 @@ class AutoscalingConfig(Message):
         ("scaledown_period", 2, "message", "optional"),
         ("scaling_metric", 3, "message", "optional"),
     )
+
     replicas: Replicas | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Replicas")
     """Minimum and maximum number of replicas."""
     scaledown_period: Duration | None = sub("flyte_api.messages.google.protobuf.duration:Duration")
@@ -1381,6 +1404,7 @@ class ScalingMetric(Message):
         ("request_rate", 1, "message", "optional", "metric"),
         ("concurrency", 2, "message", "optional", "metric"),
     )
+
     request_rate: RequestRate | None = sub("flyte_api.messages.flyteidl2.app.app_definition:RequestRate")
     """Requests per second."""
     concurrency: Concurrency | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Concurrency")
@@ -1427,6 +1451,7 @@ class Concurrency(Message):
 
     FULL_NAME = "flyteidl2.app.Concurrency"
     FIELDS = (("target_value", 1, "uint32"),)
+
     target_value: int = 0
     """Target number of concurrent requests per replica."""
 
@@ -1458,6 +1483,7 @@ class RequestRate(Message):
 
     FULL_NAME = "flyteidl2.app.RequestRate"
     FIELDS = (("target_value", 1, "uint32"),)
+
     target_value: int = 0
     """Target number of requests per second and replica."""
 
@@ -1492,6 +1518,7 @@ class Replicas(Message):
         ("min", 1, "uint32"),
         ("max", 2, "uint32"),
     )
+
     min: int = 0
     """Minimum; 0 lets the app scale to zero."""
     max: int = 0
@@ -1531,6 +1558,7 @@ class TimeoutConfig(Message):
 
     FULL_NAME = "flyteidl2.app.TimeoutConfig"
     FIELDS = (("request_timeout", 1, "message", "optional"),)
+
     request_timeout: Duration | None = sub("flyte_api.messages.google.protobuf.duration:Duration")
     """How long the app may take to answer a request."""
 

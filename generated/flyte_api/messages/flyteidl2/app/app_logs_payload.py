@@ -40,6 +40,7 @@ class TailLogsRequest(Message):
         ("replica_id", 2, "message", "optional", "target"),
         ("source", 3, "enum"),
     )
+
     app_id: Identifier | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Identifier")
     """All replicas of an app."""
     replica_id: ReplicaIdentifier | None = sub("flyte_api.messages.flyteidl2.app.replica_definition:ReplicaIdentifier")
@@ -94,6 +95,7 @@ class ReplicaIdentifierList(Message):
 
     FULL_NAME = "flyteidl2.app.ReplicaIdentifierList"
     FIELDS = (("replicas", 1, "message", "repeated"),)
+
     replicas: list[ReplicaIdentifier] = sub_list(
         "flyte_api.messages.flyteidl2.app.replica_definition:ReplicaIdentifier"
     )
@@ -132,6 +134,7 @@ class LogLines(Message):
         ("structured_lines", 3, "message", "repeated"),
         ("source", 4, "enum"),
     )
+
     lines: list[str] = deprecated_field(scalar_list(), "Use `structured_lines`.")
     """Deprecated. Use `structured_lines`."""
     replica_id: ReplicaIdentifier | None = sub("flyte_api.messages.flyteidl2.app.replica_definition:ReplicaIdentifier")
@@ -187,6 +190,7 @@ class LogLinesBatch(Message):
 
     FULL_NAME = "flyteidl2.app.LogLinesBatch"
     FIELDS = (("logs", 1, "message", "repeated"),)
+
     logs: list[LogLines] = sub_list("flyte_api.messages.flyteidl2.app.app_logs_payload:LogLines")
     """The lines, by replica."""
 
@@ -222,6 +226,7 @@ class TailLogsResponse(Message):
         ("log_lines", 2, "message", "optional", "resp"),
         ("batches", 3, "message", "optional", "resp"),
     )
+
     replicas: ReplicaIdentifierList | None = sub(
         "flyte_api.messages.flyteidl2.app.app_logs_payload:ReplicaIdentifierList"
     )

@@ -33,6 +33,7 @@ class CreateRequest(Message):
 
     FULL_NAME = "flyteidl2.app.CreateRequest"
     FIELDS = (("app", 1, "message", "optional"),)
+
     app: App | None = sub("flyte_api.messages.flyteidl2.app.app_definition:App")
     """The app, without status."""
 
@@ -64,6 +65,7 @@ class CreateResponse(Message):
 
     FULL_NAME = "flyteidl2.app.CreateResponse"
     FIELDS = (("app", 1, "message", "optional"),)
+
     app: App | None = sub("flyte_api.messages.flyteidl2.app.app_definition:App")
     """The app as stored by the server."""
 
@@ -98,6 +100,7 @@ class GetRequest(Message):
         ("app_id", 1, "message", "optional", "identifier"),
         ("ingress", 2, "message", "optional", "identifier"),
     )
+
     app_id: Identifier | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Identifier")
     """The app with this identifier."""
     ingress: Ingress | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Ingress")
@@ -144,6 +147,7 @@ class GetResponse(Message):
 
     FULL_NAME = "flyteidl2.app.GetResponse"
     FIELDS = (("app", 1, "message", "optional"),)
+
     app: App | None = sub("flyte_api.messages.flyteidl2.app.app_definition:App")
     """The app."""
 
@@ -178,6 +182,7 @@ class UpdateRequest(Message):
         ("app", 1, "message", "optional"),
         ("reason", 2, "string"),
     )
+
     app: App | None = sub("flyte_api.messages.flyteidl2.app.app_definition:App")
     """The new definition, which replaces the old one."""
     reason: str = ""
@@ -217,6 +222,7 @@ class UpdateResponse(Message):
 
     FULL_NAME = "flyteidl2.app.UpdateResponse"
     FIELDS = (("app", 1, "message", "optional"),)
+
     app: App | None = sub("flyte_api.messages.flyteidl2.app.app_definition:App")
     """The updated app."""
 
@@ -248,6 +254,7 @@ class DeleteRequest(Message):
 
     FULL_NAME = "flyteidl2.app.DeleteRequest"
     FIELDS = (("app_id", 1, "message", "optional"),)
+
     app_id: Identifier | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Identifier")
     """The identifier."""
 
@@ -290,6 +297,7 @@ class ConsumedArtifactFilter(Message):
         ("name", 3, "string"),
         ("version", 4, "string"),
     )
+
     project: str = ""
     """Project of the artifact."""
     domain: str = ""
@@ -353,6 +361,7 @@ class ListRequest(Message):
         ("include_total_count", 6, "bool"),
         ("artifact", 7, "message", "optional", "filter_by"),
     )
+
     request: CommonListRequest | None = sub("flyte_api.messages.flyteidl2.common.list:ListRequest")
     """Filters, order and page."""
     org: str | None = None
@@ -449,6 +458,7 @@ class ListResponse(Message):
         ("token", 2, "string"),
         ("total_count", 3, "int64"),
     )
+
     apps: list[App] = sub_list("flyte_api.messages.flyteidl2.app.app_definition:App")
     """The apps."""
     token: str = ""
@@ -501,6 +511,7 @@ class WatchRequest(Message):
         ("project", 3, "message", "optional", "target"),
         ("app_id", 4, "message", "optional", "target"),
     )
+
     org: str | None = None
     """All apps of an organization."""
     cluster_id: ClusterIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ClusterIdentifier")
@@ -569,6 +580,7 @@ class CreateEvent(Message):
 
     FULL_NAME = "flyteidl2.app.CreateEvent"
     FIELDS = (("app", 1, "message", "optional"),)
+
     app: App | None = sub("flyte_api.messages.flyteidl2.app.app_definition:App")
     """The app."""
 
@@ -603,6 +615,7 @@ class UpdateEvent(Message):
         ("updated_app", 1, "message", "optional"),
         ("old_app", 2, "message", "optional"),
     )
+
     updated_app: App | None = sub("flyte_api.messages.flyteidl2.app.app_definition:App")
     """The current app."""
     old_app: App | None = sub("flyte_api.messages.flyteidl2.app.app_definition:App")
@@ -642,6 +655,7 @@ class DeleteEvent(Message):
 
     FULL_NAME = "flyteidl2.app.DeleteEvent"
     FIELDS = (("app", 1, "message", "optional"),)
+
     app: App | None = sub("flyte_api.messages.flyteidl2.app.app_definition:App")
     """The deleted app."""
 
@@ -677,6 +691,7 @@ class WatchResponse(Message):
         ("update_event", 2, "message", "optional", "event"),
         ("delete_event", 3, "message", "optional", "event"),
     )
+
     create_event: CreateEvent | None = sub("flyte_api.messages.flyteidl2.app.app_payload:CreateEvent")
     """The app was created, or existed when the watch began."""
     update_event: UpdateEvent | None = sub("flyte_api.messages.flyteidl2.app.app_payload:UpdateEvent")
@@ -734,6 +749,7 @@ class UpdateStatusRequest(Message):
 
     FULL_NAME = "flyteidl2.app.UpdateStatusRequest"
     FIELDS = (("app", 1, "message", "optional"),)
+
     app: App | None = sub("flyte_api.messages.flyteidl2.app.app_definition:App")
     """The app with its state."""
 
@@ -765,6 +781,7 @@ class UpdateStatusResponse(Message):
 
     FULL_NAME = "flyteidl2.app.UpdateStatusResponse"
     FIELDS = (("app", 1, "message", "optional"),)
+
     app: App | None = sub("flyte_api.messages.flyteidl2.app.app_definition:App")
     """The updated app."""
 
@@ -796,6 +813,7 @@ class LeaseRequest(Message):
 
     FULL_NAME = "flyteidl2.app.LeaseRequest"
     FIELDS = (("id", 1, "message", "optional"),)
+
     id: ClusterIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ClusterIdentifier")
     """The cluster."""
 
@@ -827,6 +845,7 @@ class LeaseResponse(Message):
 
     FULL_NAME = "flyteidl2.app.LeaseResponse"
     FIELDS = (("apps", 1, "message", "repeated"),)
+
     apps: list[App] = sub_list("flyte_api.messages.flyteidl2.app.app_definition:App")
     """The apps."""
 

@@ -32,6 +32,7 @@ class ReplicaIdentifier(Message):
         ("app_id", 1, "message", "optional"),
         ("name", 2, "string"),
     )
+
     app_id: Identifier | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Identifier")
     """The app."""
     name: str = ""
@@ -74,6 +75,7 @@ class ReplicaMeta(Message):
         ("id", 1, "message", "optional"),
         ("revision", 2, "uint64"),
     )
+
     id: ReplicaIdentifier | None = sub("flyte_api.messages.flyteidl2.app.replica_definition:ReplicaIdentifier")
     """The identifier."""
     revision: int = 0
@@ -113,6 +115,7 @@ class ReplicaList(Message):
 
     FULL_NAME = "flyteidl2.app.ReplicaList"
     FIELDS = (("items", 1, "message", "repeated"),)
+
     items: list[Replica] = sub_list("flyte_api.messages.flyteidl2.app.replica_definition:Replica")
     """The replicas."""
 
@@ -147,6 +150,7 @@ class Replica(Message):
         ("metadata", 1, "message", "optional"),
         ("status", 2, "message", "optional"),
     )
+
     metadata: ReplicaMeta | None = sub("flyte_api.messages.flyteidl2.app.replica_definition:ReplicaMeta")
     """Identifier and revision."""
     status: ReplicaStatus | None = sub("flyte_api.messages.flyteidl2.app.replica_definition:ReplicaStatus")
@@ -189,6 +193,7 @@ class ReplicaStatus(Message):
         ("deployment_status", 1, "string"),
         ("reason", 2, "string"),
     )
+
     deployment_status: str = ""
     """Its state, in the cluster's words."""
     reason: str = ""

@@ -49,6 +49,7 @@ class ArtifactName(Message):
         ("domain", 3, "string"),
         ("name", 4, "string"),
     )
+
     org: str = ""
     project: str = ""
     domain: str = ""
@@ -104,6 +105,7 @@ class ArtifactIdentifier(Message):
         ("name", 1, "message", "optional"),
         ("version", 2, "string"),
     )
+
     name: ArtifactName | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:ArtifactName")
     version: str = ""
     """A version chosen by the publisher, at most 255 characters."""
@@ -145,6 +147,7 @@ class TimePartitionKey(Message):
         ("key", 1, "string"),
         ("granularity", 2, "enum"),
     )
+
     key: str = ""
     """Name of the key, at most 64 characters."""
     granularity: Granularity = enum_field("flyte_api.messages.flyteidl2.core.artifact_id:Granularity")
@@ -187,6 +190,7 @@ class ArtifactPartitionSchema(Message):
         ("time_partition", 1, "message", "optional"),
         ("partition_keys", 2, "string", "repeated"),
     )
+
     time_partition: TimePartitionKey | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:TimePartitionKey")
     """The time key; unset if there is none."""
     partition_keys: list[str] = scalar_list()
@@ -232,6 +236,7 @@ class PartitionSchemaMismatch(Message):
         ("actual", 2, "message", "optional"),
         ("message", 3, "string"),
     )
+
     expected: ArtifactPartitionSchema | None = sub(
         "flyte_api.messages.flyteidl2.artifact.artifact:ArtifactPartitionSchema"
     )
@@ -286,6 +291,7 @@ class TaskActionSource(Message):
         ("action", 1, "message", "optional"),
         ("attempt", 2, "uint32"),
     )
+
     action: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     """The action; it is in the project and domain of the artifact."""
     attempt: int = 0
@@ -328,6 +334,7 @@ class ArtifactSource(Message):
         ("task_action", 1, "message", "optional", "source"),
         ("external_ref", 2, "string", "optional", "source"),
     )
+
     task_action: TaskActionSource | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:TaskActionSource")
     """An action of a run."""
     external_ref: str | None = None
@@ -382,6 +389,7 @@ class ArtifactSpec(Message):
         ("partitions", 8, "message", "optional"),
         ("time_partition", 9, "message", "optional"),
     )
+
     value: Literal | None = sub("flyte_api.messages.flyteidl2.core.literals:Literal")
     """The value: a reference to a file, a directory or a data frame."""
     type: LiteralType | None = sub("flyte_api.messages.flyteidl2.core.types:LiteralType")
@@ -471,6 +479,7 @@ class Artifact(Message):
         ("created_by", 4, "message", "optional"),
         ("partition_schema_mismatch", 5, "message", "optional"),
     )
+
     artifact_id: ArtifactIdentifier | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:ArtifactIdentifier")
     """The identifier."""
     spec: ArtifactSpec | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:ArtifactSpec")

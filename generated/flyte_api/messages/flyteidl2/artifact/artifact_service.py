@@ -44,6 +44,7 @@ class CreateArtifactRequest(Message):
         ("artifact_id", 1, "message", "optional"),
         ("spec", 2, "message", "optional"),
     )
+
     artifact_id: ArtifactIdentifier | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:ArtifactIdentifier")
     """The version to publish."""
     spec: ArtifactSpec | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:ArtifactSpec")
@@ -83,6 +84,7 @@ class CreateArtifactResponse(Message):
 
     FULL_NAME = "flyteidl2.artifact.CreateArtifactResponse"
     FIELDS = (("artifact", 1, "message", "optional"),)
+
     artifact: Artifact | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:Artifact")
     """The stored version."""
 
@@ -117,6 +119,7 @@ class GetArtifactRequest(Message):
         ("name", 1, "message", "optional"),
         ("version", 2, "string", "optional"),
     )
+
     name: ArtifactName | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:ArtifactName")
     """The artifact."""
     version: str | None = None
@@ -156,6 +159,7 @@ class GetArtifactResponse(Message):
 
     FULL_NAME = "flyteidl2.artifact.GetArtifactResponse"
     FIELDS = (("artifact", 1, "message", "optional"),)
+
     artifact: Artifact | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:Artifact")
     """The version."""
 
@@ -192,6 +196,7 @@ class ListArtifactsRequest(Message):
         ("name", 3, "string", "optional"),
         ("latest_per_partition", 4, "bool"),
     )
+
     request: ListRequest | None = sub("flyte_api.messages.flyteidl2.common.list:ListRequest")
     """Page, order and filters. Filters support `created_at`, `source_run`, `source_action`, `source_external_ref`,
     `time_partition`, `partition.KEY` and `user_metadata.KEY`.
@@ -252,6 +257,7 @@ class ListArtifactsResponse(Message):
         ("artifacts", 1, "message", "repeated"),
         ("token", 2, "string"),
     )
+
     artifacts: list[Artifact] = sub_list("flyte_api.messages.flyteidl2.artifact.artifact:Artifact")
     """The versions of this page."""
     token: str = ""
@@ -294,6 +300,7 @@ class ListArtifactNamesRequest(Message):
         ("request", 1, "message", "optional"),
         ("project_id", 2, "message", "optional"),
     )
+
     request: ListRequest | None = sub("flyte_api.messages.flyteidl2.common.list:ListRequest")
     """Page, order and filters. Filters support `name`."""
     project_id: ProjectIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ProjectIdentifier")
@@ -339,6 +346,7 @@ class ArtifactGroup(Message):
         ("latest_time_partition", 4, "message", "optional"),
         ("latest_partitions", 5, "message", "repeated"),
     )
+
     latest: Artifact | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:Artifact")
     """The version that was published last."""
     versions: int = 0
@@ -411,6 +419,7 @@ class ListArtifactNamesResponse(Message):
         ("groups", 1, "message", "repeated"),
         ("token", 2, "string"),
     )
+
     groups: list[ArtifactGroup] = sub_list("flyte_api.messages.flyteidl2.artifact.artifact_service:ArtifactGroup")
     """The artifacts of this page."""
     token: str = ""
@@ -453,6 +462,7 @@ class ListArtifactMetadataKeysRequest(Message):
         ("project_id", 1, "message", "optional"),
         ("name", 2, "string", "optional"),
     )
+
     project_id: ProjectIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ProjectIdentifier")
     """Project and domain to search."""
     name: str | None = None
@@ -492,6 +502,7 @@ class ListArtifactMetadataKeysResponse(Message):
 
     FULL_NAME = "flyteidl2.artifact.ListArtifactMetadataKeysResponse"
     FIELDS = (("keys", 1, "string", "repeated"),)
+
     keys: list[str] = scalar_list()
     """The keys."""
 
@@ -526,6 +537,7 @@ class DeclareArtifactRequest(Message):
         ("name", 1, "message", "optional"),
         ("partition_schema", 2, "message", "optional"),
     )
+
     name: ArtifactName | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:ArtifactName")
     """The artifact."""
     partition_schema: ArtifactPartitionSchema | None = sub(
@@ -569,6 +581,7 @@ class DeclareArtifactResponse(Message):
 
     FULL_NAME = "flyteidl2.artifact.DeclareArtifactResponse"
     FIELDS = (("partition_schema", 1, "message", "optional"),)
+
     partition_schema: ArtifactPartitionSchema | None = sub(
         "flyte_api.messages.flyteidl2.artifact.artifact:ArtifactPartitionSchema"
     )
@@ -604,6 +617,7 @@ class GetArtifactSchemaRequest(Message):
 
     FULL_NAME = "flyteidl2.artifact.GetArtifactSchemaRequest"
     FIELDS = (("name", 1, "message", "optional"),)
+
     name: ArtifactName | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:ArtifactName")
     """The artifact."""
 
@@ -638,6 +652,7 @@ class GetArtifactSchemaResponse(Message):
         ("partition_schema", 1, "message", "optional"),
         ("declared", 2, "bool"),
     )
+
     partition_schema: ArtifactPartitionSchema | None = sub(
         "flyte_api.messages.flyteidl2.artifact.artifact:ArtifactPartitionSchema"
     )
@@ -686,6 +701,7 @@ class ListPartitionValuesRequest(Message):
         ("name", 3, "string"),
         ("key", 4, "string"),
     )
+
     request: ListRequest | None = sub("flyte_api.messages.flyteidl2.common.list:ListRequest")
     """Maximum number of values, and filters as in `ListArtifactsRequest`."""
     project_id: ProjectIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ProjectIdentifier")
@@ -741,6 +757,7 @@ class ListPartitionValuesResponse(Message):
 
     FULL_NAME = "flyteidl2.artifact.ListPartitionValuesResponse"
     FIELDS = (("values", 1, "string", "repeated"),)
+
     values: list[str] = scalar_list()
     """The values; times in RFC 3339."""
 
@@ -772,6 +789,7 @@ class DeleteArtifactRequest(Message):
 
     FULL_NAME = "flyteidl2.artifact.DeleteArtifactRequest"
     FIELDS = (("artifact_id", 1, "message", "optional"),)
+
     artifact_id: ArtifactIdentifier | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:ArtifactIdentifier")
     """The version to delete."""
 

@@ -28,6 +28,7 @@ class GetOAuth2MetadataResponse(Message):
         ("grant_types_supported", 9, "string", "repeated"),
         ("device_authorization_endpoint", 10, "string"),
     )
+
     issuer: str = ""
     """The authorization server, as a URL."""
     authorization_endpoint: str = ""
@@ -145,6 +146,7 @@ class GetPublicClientConfigResponse(Message):
         ("audience", 6, "string"),
         ("dataplane_domain", 7, "string"),
     )
+
     client_id: str = ""
     """Id of the client at the authorization server."""
     redirect_uri: str = ""

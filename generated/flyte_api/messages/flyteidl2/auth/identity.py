@@ -31,6 +31,7 @@ class UserInfoResponse(Message):
         ("picture", 7, "string"),
         ("additional_claims", 8, "message", "optional"),
     )
+
     subject: str = ""
     """The identity provider's id of the caller; unique and permanent."""
     name: str = ""

@@ -34,6 +34,7 @@ class KeyMapMetadata(Message):
 
     FULL_NAME = "flyteidl2.cacheservice.KeyMapMetadata"
     FIELDS = (("values", 1, "map<string,string>", "map"),)
+
     values: dict[str, str] = map_field("string", "string")
 
     @staticmethod
@@ -69,6 +70,7 @@ class Metadata(Message):
         ("created_at", 3, "message", "optional"),
         ("last_updated_at", 4, "message", "optional"),
     )
+
     source_identifier: Identifier | None = sub("flyte_api.messages.flyteidl2.core.identifier:Identifier")
     key_map: KeyMapMetadata | None = sub("flyte_api.messages.flyteidl2.cacheservice.cacheservice:KeyMapMetadata")
     created_at: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
@@ -128,6 +130,7 @@ class CachedOutput(Message):
         ("output_uri", 2, "string", "optional", "output"),
         ("metadata", 3, "message", "optional"),
     )
+
     output_literals: LiteralMap | None = sub("flyte_api.messages.flyteidl2.core.literals:LiteralMap")
     output_uri: str | None = None
     metadata: Metadata | None = sub("flyte_api.messages.flyteidl2.cacheservice.cacheservice:Metadata")
@@ -181,6 +184,7 @@ class GetCacheRequest(Message):
 
     FULL_NAME = "flyteidl2.cacheservice.GetCacheRequest"
     FIELDS = (("key", 1, "string"),)
+
     key: str = ""
 
     @staticmethod
@@ -211,6 +215,7 @@ class GetCacheResponse(Message):
 
     FULL_NAME = "flyteidl2.cacheservice.GetCacheResponse"
     FIELDS = (("output", 1, "message", "optional"),)
+
     output: CachedOutput | None = sub("flyte_api.messages.flyteidl2.cacheservice.cacheservice:CachedOutput")
 
     @staticmethod
@@ -245,6 +250,7 @@ class OverwriteOutput(Message):
         ("delete_blob", 2, "bool"),
         ("max_age", 3, "message", "optional"),
     )
+
     overwrite: bool = False
     delete_blob: bool = False
     max_age: Duration | None = sub("flyte_api.messages.google.protobuf.duration:Duration")
@@ -293,6 +299,7 @@ class PutCacheRequest(Message):
         ("output", 2, "message", "optional"),
         ("overwrite", 3, "message", "optional"),
     )
+
     key: str = ""
     output: CachedOutput | None = sub("flyte_api.messages.flyteidl2.cacheservice.cacheservice:CachedOutput")
     overwrite: OverwriteOutput | None = sub("flyte_api.messages.flyteidl2.cacheservice.cacheservice:OverwriteOutput")
@@ -343,6 +350,7 @@ class DeleteCacheRequest(Message):
 
     FULL_NAME = "flyteidl2.cacheservice.DeleteCacheRequest"
     FIELDS = (("key", 1, "string"),)
+
     key: str = ""
 
     @staticmethod
@@ -384,6 +392,7 @@ class Reservation(Message):
         ("heartbeat_interval", 3, "message", "optional"),
         ("expires_at", 4, "message", "optional"),
     )
+
     key: str = ""
     owner_id: str = ""
     heartbeat_interval: Duration | None = sub("flyte_api.messages.google.protobuf.duration:Duration")
@@ -441,6 +450,7 @@ class GetOrExtendReservationRequest(Message):
         ("owner_id", 2, "string"),
         ("heartbeat_interval", 3, "message", "optional"),
     )
+
     key: str = ""
     owner_id: str = ""
     heartbeat_interval: Duration | None = sub("flyte_api.messages.google.protobuf.duration:Duration")
@@ -487,6 +497,7 @@ class GetOrExtendReservationResponse(Message):
 
     FULL_NAME = "flyteidl2.cacheservice.GetOrExtendReservationResponse"
     FIELDS = (("reservation", 1, "message", "optional"),)
+
     reservation: Reservation | None = sub("flyte_api.messages.flyteidl2.cacheservice.cacheservice:Reservation")
 
     @staticmethod
@@ -520,6 +531,7 @@ class ReleaseReservationRequest(Message):
         ("key", 1, "string"),
         ("owner_id", 2, "string"),
     )
+
     key: str = ""
     owner_id: str = ""
 

@@ -42,6 +42,7 @@ class SelectClusterRequestOperation(Enum):
 
     __full_name__ = "flyteidl2.cluster.SelectClusterRequest.Operation"
     __proto_prefix__ = "OPERATION_"
+
     UNSPECIFIED = 0
     CREATE_UPLOAD_LOCATION = 1
     UPLOAD_INPUTS = 2
@@ -74,6 +75,7 @@ class SelectClusterRequest(Message):
         ("cluster_id", 10, "message", "optional", "resource"),
         ("queue_id", 11, "message", "optional", "resource"),
     )
+
     org_id: OrgIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:OrgIdentifier")
     project_id: ProjectIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ProjectIdentifier")
     task_id: TaskIdentifier | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskIdentifier")
@@ -218,6 +220,7 @@ class SelectClusterResponse(Message):
         ("cluster_endpoint", 1, "string"),
         ("cluster", 2, "string"),
     )
+
     cluster_endpoint: str = ""
     cluster: str = ""
 

@@ -28,6 +28,7 @@ class ActionAddress(Message):
         ("url", 3, "string"),
         ("cluster", 4, "string"),
     )
+
     pod: PodAddress | None = sub("flyte_api.messages.flyteidl2.common.address:PodAddress")
     path: str = ""
     url: str = ""
@@ -84,6 +85,7 @@ class PodAddress(Message):
         ("ip", 3, "string"),
         ("port", 4, "uint32"),
     )
+
     namespace: str = ""
     name: str = ""
     ip: str = ""

@@ -33,6 +33,7 @@ class Action(Enum):
 
     __full_name__ = "flyteidl2.common.Action"
     __proto_prefix__ = "ACTION_"
+
     NONE = 0
     CREATE = 1
     """Deprecated."""
@@ -62,6 +63,7 @@ class Organization(Message):
 
     FULL_NAME = "flyteidl2.common.Organization"
     FIELDS = (("name", 1, "string"),)
+
     name: str = ""
 
     @staticmethod
@@ -95,6 +97,7 @@ class Domain(Message):
         ("name", 1, "string"),
         ("organization", 2, "message", "optional"),
     )
+
     name: str = ""
     organization: Organization | None = sub("flyte_api.messages.flyteidl2.common.authorization:Organization")
 
@@ -135,6 +138,7 @@ class Project(Message):
         ("name", 1, "string"),
         ("domain", 2, "message", "optional"),
     )
+
     name: str = ""
     domain: Domain | None = sub("flyte_api.messages.flyteidl2.common.authorization:Domain")
 
@@ -175,6 +179,7 @@ class Workflow(Message):
         ("name", 1, "string"),
         ("project", 2, "message", "optional"),
     )
+
     name: str = ""
     project: Project | None = sub("flyte_api.messages.flyteidl2.common.authorization:Project")
 
@@ -215,6 +220,7 @@ class LaunchPlan(Message):
         ("name", 1, "string"),
         ("project", 2, "message", "optional"),
     )
+
     name: str = ""
     project: Project | None = sub("flyte_api.messages.flyteidl2.common.authorization:Project")
 
@@ -259,6 +265,7 @@ class Resource(Message):
         ("launch_plan", 5, "message", "optional", "resource"),
         ("cluster", 6, "message", "optional", "resource"),
     )
+
     organization: Organization | None = sub("flyte_api.messages.flyteidl2.common.authorization:Organization")
     domain: Domain | None = sub("flyte_api.messages.flyteidl2.common.authorization:Domain")
     project: Project | None = sub("flyte_api.messages.flyteidl2.common.authorization:Project")
@@ -346,6 +353,7 @@ class Permission(Message):
         ("resource", 1, "message", "optional"),
         ("actions", 2, "enum", "repeated"),
     )
+
     resource: Resource | None = sub("flyte_api.messages.flyteidl2.common.authorization:Resource")
     actions: list[Action] = enum_list("flyte_api.messages.flyteidl2.common.authorization:Action")
 

@@ -16,6 +16,7 @@ class CacheMetadata(Message):
 
     FULL_NAME = "flyteidl2.common.CacheMetadata"
     FIELDS = (("source_action_attempt", 1, "message", "optional"),)
+
     source_action_attempt: ActionAttemptIdentifier | None = sub(
         "flyte_api.messages.flyteidl2.common.identifier:ActionAttemptIdentifier"
     )

@@ -28,6 +28,7 @@ class ProjectIdentifier(Message):
         ("domain", 2, "string"),
         ("name", 3, "string"),
     )
+
     organization: str = ""
     """Organization; servers with a single one ignore it."""
     domain: str = ""
@@ -78,6 +79,7 @@ class DomainIdentifier(Message):
         ("organization", 1, "string"),
         ("name", 2, "string"),
     )
+
     organization: str = ""
     name: str = ""
 
@@ -118,6 +120,7 @@ class ClusterIdentifier(Message):
         ("organization", 1, "string"),
         ("name", 2, "string"),
     )
+
     organization: str = ""
     name: str = ""
 
@@ -158,6 +161,7 @@ class ClusterPoolIdentifier(Message):
         ("organization", 1, "string"),
         ("name", 2, "string"),
     )
+
     organization: str = ""
     name: str = ""
 
@@ -200,6 +204,7 @@ class QueueIdentifier(Message):
         ("project", 3, "string"),
         ("name", 4, "string"),
     )
+
     organization: str = ""
     domain: str = ""
     project: str = ""
@@ -254,6 +259,7 @@ class ClusterConfigIdentifier(Message):
         ("organization", 1, "string"),
         ("id", 2, "string"),
     )
+
     organization: str = ""
     id: str = ""
 
@@ -295,6 +301,7 @@ class ClusterNodepoolIdentifier(Message):
         ("cluster_name", 2, "string"),
         ("name", 3, "string"),
     )
+
     organization: str = ""
     cluster_name: str = ""
     name: str = ""
@@ -339,6 +346,7 @@ class UserIdentifier(Message):
 
     FULL_NAME = "flyteidl2.common.UserIdentifier"
     FIELDS = (("subject", 1, "string"),)
+
     subject: str = ""
 
     @staticmethod
@@ -369,6 +377,7 @@ class ApplicationIdentifier(Message):
 
     FULL_NAME = "flyteidl2.common.ApplicationIdentifier"
     FIELDS = (("subject", 1, "string"),)
+
     subject: str = ""
 
     @staticmethod
@@ -402,6 +411,7 @@ class RoleIdentifier(Message):
         ("organization", 1, "string"),
         ("name", 2, "string"),
     )
+
     organization: str = ""
     name: str = ""
 
@@ -439,6 +449,7 @@ class OrgIdentifier(Message):
 
     FULL_NAME = "flyteidl2.common.OrgIdentifier"
     FIELDS = (("name", 1, "string"),)
+
     name: str = ""
 
     @staticmethod
@@ -472,6 +483,7 @@ class ManagedClusterIdentifier(Message):
         ("name", 2, "string"),
         ("org", 3, "message", "optional"),
     )
+
     name: str = ""
     org: OrgIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:OrgIdentifier")
 
@@ -512,6 +524,7 @@ class PolicyIdentifier(Message):
         ("organization", 1, "string"),
         ("name", 2, "string"),
     )
+
     organization: str = ""
     name: str = ""
 
@@ -554,6 +567,7 @@ class RunIdentifier(Message):
         ("domain", 3, "string"),
         ("name", 4, "string"),
     )
+
     org: str = ""
     """Organization; servers with a single one ignore it and return it empty."""
     project: str = ""
@@ -614,6 +628,7 @@ class ActionIdentifier(Message):
         ("run", 1, "message", "optional"),
         ("name", 2, "string"),
     )
+
     run: RunIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RunIdentifier")
     """The run that the action is part of."""
     name: str = ""
@@ -656,6 +671,7 @@ class ActionAttemptIdentifier(Message):
         ("action_id", 1, "message", "optional"),
         ("attempt", 2, "uint32"),
     )
+
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     """The action."""
     attempt: int = 0
@@ -701,6 +717,7 @@ class TriggerName(Message):
         ("name", 4, "string"),
         ("task_name", 5, "string"),
     )
+
     org: str = ""
     """Organization; servers with a single one ignore it."""
     project: str = ""
@@ -767,6 +784,7 @@ class TriggerIdentifier(Message):
         ("name", 1, "message", "optional"),
         ("revision", 2, "uint64"),
     )
+
     name: TriggerName | None = sub("flyte_api.messages.flyteidl2.common.identifier:TriggerName")
     """The trigger."""
     revision: int = 0

@@ -37,6 +37,7 @@ class User(Message):
         ("roles", 3, "message", "repeated"),
         ("policies", 4, "message", "repeated"),
     )
+
     id: UserIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:UserIdentifier")
     """The identity provider's subject of the person."""
     spec: UserSpec | None = sub("flyte_api.messages.flyteidl2.common.identity:UserSpec")
@@ -100,6 +101,7 @@ class UserSpec(Message):
         ("groups", 6, "string", "repeated"),
         ("photo_url", 7, "string"),
     )
+
     first_name: str = ""
     last_name: str = ""
     email: str = ""
@@ -177,6 +179,7 @@ class Application(Message):
         ("id", 1, "message", "optional"),
         ("spec", 2, "message", "optional"),
     )
+
     id: ApplicationIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ApplicationIdentifier")
     spec: AppSpec | None = sub("flyte_api.messages.flyteidl2.common.identity:AppSpec")
 
@@ -217,6 +220,7 @@ class AppSpec(Message):
         ("name", 1, "string"),
         ("organization", 2, "string"),
     )
+
     name: str = ""
     organization: str = ""
 
@@ -257,6 +261,7 @@ class EnrichedIdentity(Message):
         ("user", 1, "message", "optional", "principal"),
         ("application", 2, "message", "optional", "principal"),
     )
+
     user: User | None = sub("flyte_api.messages.flyteidl2.common.identity:User")
     """A person."""
     application: Application | None = sub("flyte_api.messages.flyteidl2.common.identity:Application")
@@ -306,6 +311,7 @@ class Identity(Message):
         ("user_id", 1, "message", "optional", "principal"),
         ("application_id", 2, "message", "optional", "principal"),
     )
+
     user_id: UserIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:UserIdentifier")
     application_id: ApplicationIdentifier | None = sub(
         "flyte_api.messages.flyteidl2.common.identifier:ApplicationIdentifier"

@@ -29,6 +29,7 @@ class SortDirection(Enum):
     """`flyteidl2.common.Sort.Direction`."""
 
     __full_name__ = "flyteidl2.common.Sort.Direction"
+
     DESCENDING = 0
     ASCENDING = 1
 
@@ -39,6 +40,7 @@ class FilterFunction(Enum):
     """
 
     __full_name__ = "flyteidl2.common.Filter.Function"
+
     EQUAL = 0
     """The field equals the value."""
     NOT_EQUAL = 1
@@ -77,6 +79,7 @@ class Sort(Message):
         ("key", 1, "string"),
         ("direction", 2, "enum"),
     )
+
     key: str = ""
     """Name of a sortable field, such as `created_at`. The sortable fields depend on the resource; other fields are
     an error.
@@ -125,6 +128,7 @@ class ListRequest(Message):
         ("raw_filters", 5, "string", "repeated"),
         ("sort_by_fields", 6, "message", "repeated"),
     )
+
     limit: int = 0
     """Maximum number of items per page. 0 for the server's default, 50; more than 200 is an error."""
     token: str = ""
@@ -204,6 +208,7 @@ class Filter(Message):
         ("field", 2, "string"),
         ("values", 3, "string", "repeated"),
     )
+
     function: FilterFunction = enum_field("flyte_api.messages.flyteidl2.common.list:FilterFunction")
     """The comparison to make."""
     field: str = ""

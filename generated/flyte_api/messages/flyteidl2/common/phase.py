@@ -11,6 +11,7 @@ class ActionPhase(Enum):
 
     __full_name__ = "flyteidl2.common.ActionPhase"
     __proto_prefix__ = "ACTION_PHASE_"
+
     UNSPECIFIED = 0
     """Unknown."""
     QUEUED = 1

@@ -21,6 +21,7 @@ class Policy(Message):
         ("bindings", 2, "message", "repeated"),
         ("description", 3, "string"),
     )
+
     id: PolicyIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:PolicyIdentifier")
     bindings: list[PolicyBinding] = sub_list("flyte_api.messages.flyteidl2.common.policy:PolicyBinding")
     description: str = ""
@@ -68,6 +69,7 @@ class PolicyBinding(Message):
         ("role_id", 1, "message", "optional"),
         ("resource", 2, "message", "optional"),
     )
+
     role_id: RoleIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RoleIdentifier")
     resource: Resource | None = sub("flyte_api.messages.flyteidl2.common.authorization:Resource")
 

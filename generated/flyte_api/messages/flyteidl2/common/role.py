@@ -37,6 +37,7 @@ class RoleType(Enum):
 
     __full_name__ = "flyteidl2.common.RoleType"
     __proto_prefix__ = "ROLE_TYPE_"
+
     NONE = 0
     ADMIN = 1
     CONTRIBUTOR = 2
@@ -61,6 +62,7 @@ class Role(Message):
         ("role_type", 4, "enum"),
         ("actions", 5, "enum", "repeated"),
     )
+
     id: RoleIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RoleIdentifier")
     permissions: list[Permission] = deprecated_field(
         sub_list("flyte_api.messages.flyteidl2.common.authorization:Permission")
@@ -125,6 +127,7 @@ class RoleSpec(Message):
 
     FULL_NAME = "flyteidl2.common.RoleSpec"
     FIELDS = (("description", 1, "string"),)
+
     description: str = ""
 
     @staticmethod

@@ -31,6 +31,7 @@ class RelationType(Enum):
 
     __full_name__ = "flyteidl2.common.RelationType"
     __proto_prefix__ = "RELATION_TYPE_"
+
     UNSPECIFIED = 0
     """Unknown."""
     RERUN = 1
@@ -53,6 +54,7 @@ class OffloadedInputData(Message):
         ("uri", 1, "string"),
         ("inputs_hash", 2, "string"),
     )
+
     uri: str = ""
     """Directory in object storage that holds them as `inputs.pb`."""
     inputs_hash: str = ""
@@ -95,6 +97,7 @@ class Relation(Message):
         ("related_to", 1, "message", "optional"),
         ("relation_type", 2, "enum"),
     )
+
     related_to: RunIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RunIdentifier")
     """The other run."""
     relation_type: RelationType = enum_field("flyte_api.messages.flyteidl2.common.run:RelationType")

@@ -22,6 +22,7 @@ class RuntimeMetadataRuntimeType(Enum):
     """`flyteidl2.common.RuntimeMetadata.RuntimeType`."""
 
     __full_name__ = "flyteidl2.common.RuntimeMetadata.RuntimeType"
+
     OTHER = 0
     FLYTE_SDK = 1
     UNION_SDK = 2
@@ -36,6 +37,7 @@ class RuntimeMetadata(Message):
         ("version", 2, "string"),
         ("flavor", 3, "string"),
     )
+
     type: RuntimeMetadataRuntimeType = enum_field(
         "flyte_api.messages.flyteidl2.common.runtime_version:RuntimeMetadataRuntimeType"
     )

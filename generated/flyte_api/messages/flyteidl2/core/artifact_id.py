@@ -34,6 +34,7 @@ class Granularity(Enum):
     """`flyteidl2.core.Granularity`."""
 
     __full_name__ = "flyteidl2.core.Granularity"
+
     UNSET = 0
     MINUTE = 1
     HOUR = 2
@@ -46,6 +47,7 @@ class Operator(Enum):
     """`flyteidl2.core.Operator`."""
 
     __full_name__ = "flyteidl2.core.Operator"
+
     MINUS = 0
     PLUS = 1
 
@@ -60,6 +62,7 @@ class ArtifactKey(Message):
         ("name", 3, "string"),
         ("org", 4, "string"),
     )
+
     project: str = ""
     domain: str = ""
     name: str = ""
@@ -114,6 +117,7 @@ class ArtifactVersionId(Message):
         ("key", 1, "message", "optional"),
         ("version", 2, "string"),
     )
+
     key: ArtifactKey | None = sub("flyte_api.messages.flyteidl2.core.artifact_id:ArtifactKey")
     version: str = ""
 
@@ -155,6 +159,7 @@ class ArtifactCard(Message):
         ("format", 2, "string"),
         ("type", 3, "string"),
     )
+
     uri: str = ""
     format: str = ""
     type: str = ""
@@ -203,6 +208,7 @@ class ArtifactInfo(Message):
         ("user_metadata", 2, "map<string,string>", "map"),
         ("card", 3, "message", "optional"),
     )
+
     description: str = ""
     user_metadata: dict[str, str] = map_field("string", "string")
     card: ArtifactCard | None = sub("flyte_api.messages.flyteidl2.core.artifact_id:ArtifactCard")
@@ -251,6 +257,7 @@ class ArtifactBindingData(Message):
         ("bind_to_time_partition", 6, "bool", "optional", "partition_data"),
         ("time_transform", 7, "message", "optional"),
     )
+
     partition_key: str | None = None
     bind_to_time_partition: bool | None = None
     time_transform: TimeTransform | None = sub("flyte_api.messages.flyteidl2.core.artifact_id:TimeTransform")
@@ -307,6 +314,7 @@ class TimeTransform(Message):
         ("transform", 1, "string"),
         ("op", 2, "enum"),
     )
+
     transform: str = ""
     op: Operator = enum_field("flyte_api.messages.flyteidl2.core.artifact_id:Operator")
 
@@ -344,6 +352,7 @@ class InputBindingData(Message):
 
     FULL_NAME = "flyteidl2.core.InputBindingData"
     FIELDS = (("var", 1, "string"),)
+
     var: str = ""
 
     @staticmethod
@@ -386,6 +395,7 @@ class LabelValue(Message):
         ("input_binding", 4, "message", "optional", "value"),
         ("runtime_binding", 5, "message", "optional", "value"),
     )
+
     static_value: str | None = None
     time_value: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
     triggered_binding: ArtifactBindingData | None = sub(
@@ -466,6 +476,7 @@ class Partitions(Message):
 
     FULL_NAME = "flyteidl2.core.Partitions"
     FIELDS = (("value", 1, "map<string,message>", "map"),)
+
     value: dict[str, LabelValue] = map_field(
         "string", "message", "flyte_api.messages.flyteidl2.core.artifact_id:LabelValue"
     )
@@ -502,6 +513,7 @@ class TimePartition(Message):
         ("granularity", 2, "enum"),
         ("key", 3, "string"),
     )
+
     value: LabelValue | None = sub("flyte_api.messages.flyteidl2.core.artifact_id:LabelValue")
     granularity: Granularity = enum_field("flyte_api.messages.flyteidl2.core.artifact_id:Granularity")
     key: str = ""
@@ -551,6 +563,7 @@ class ArtifactID(Message):
         ("partitions", 3, "message", "optional"),
         ("time_partition", 4, "message", "optional"),
     )
+
     artifact_key: ArtifactKey | None = sub("flyte_api.messages.flyteidl2.core.artifact_id:ArtifactKey")
     version: str = ""
     partitions: Partitions | None = sub("flyte_api.messages.flyteidl2.core.artifact_id:Partitions")
@@ -607,6 +620,7 @@ class ArtifactTag(Message):
         ("artifact_key", 1, "message", "optional"),
         ("value", 2, "message", "optional"),
     )
+
     artifact_key: ArtifactKey | None = sub("flyte_api.messages.flyteidl2.core.artifact_id:ArtifactKey")
     value: LabelValue | None = sub("flyte_api.messages.flyteidl2.core.artifact_id:LabelValue")
 
@@ -649,6 +663,7 @@ class ArtifactQuery(Message):
         ("uri", 3, "string", "optional", "identifier"),
         ("binding", 4, "message", "optional", "identifier"),
     )
+
     artifact_id: ArtifactID | None = sub("flyte_api.messages.flyteidl2.core.artifact_id:ArtifactID")
     artifact_tag: ArtifactTag | None = sub("flyte_api.messages.flyteidl2.core.artifact_id:ArtifactTag")
     uri: str | None = None

@@ -15,6 +15,7 @@ class CatalogReservationStatus(Enum):
     """`flyteidl2.core.CatalogReservation.Status`."""
 
     __full_name__ = "flyteidl2.core.CatalogReservation.Status"
+
     RESERVATION_DISABLED = 0
     RESERVATION_ACQUIRED = 1
     RESERVATION_EXISTS = 2
@@ -26,6 +27,7 @@ class CatalogCacheStatus(Enum):
     """`flyteidl2.core.CatalogCacheStatus`."""
 
     __full_name__ = "flyteidl2.core.CatalogCacheStatus"
+
     CACHE_DISABLED = 0
     CACHE_MISS = 1
     CACHE_HIT = 2
@@ -44,6 +46,7 @@ class CatalogArtifactTag(Message):
         ("artifact_id", 1, "string"),
         ("name", 2, "string"),
     )
+
     artifact_id: str = ""
     name: str = ""
 
@@ -85,6 +88,7 @@ class CatalogMetadata(Message):
         ("artifact_tag", 2, "message", "optional"),
         ("source_task_execution", 3, "message", "optional", "source_execution"),
     )
+
     dataset_id: Identifier | None = sub("flyte_api.messages.flyteidl2.core.identifier:Identifier")
     artifact_tag: CatalogArtifactTag | None = sub("flyte_api.messages.flyteidl2.core.catalog:CatalogArtifactTag")
     source_task_execution: TaskExecutionIdentifier | None = sub(

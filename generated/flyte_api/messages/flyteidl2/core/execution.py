@@ -37,6 +37,7 @@ class WorkflowExecutionPhase(Enum):
     """`flyteidl2.core.WorkflowExecution.Phase`."""
 
     __full_name__ = "flyteidl2.core.WorkflowExecution.Phase"
+
     UNDEFINED = 0
     QUEUED = 1
     RUNNING = 2
@@ -53,6 +54,7 @@ class NodeExecutionPhase(Enum):
     """`flyteidl2.core.NodeExecution.Phase`."""
 
     __full_name__ = "flyteidl2.core.NodeExecution.Phase"
+
     UNDEFINED = 0
     QUEUED = 1
     RUNNING = 2
@@ -70,6 +72,7 @@ class TaskExecutionPhase(Enum):
     """`flyteidl2.core.TaskExecution.Phase`."""
 
     __full_name__ = "flyteidl2.core.TaskExecution.Phase"
+
     UNDEFINED = 0
     QUEUED = 1
     RUNNING = 2
@@ -85,6 +88,7 @@ class ExecutionErrorErrorKind(Enum):
     """`flyteidl2.core.ExecutionError.ErrorKind`."""
 
     __full_name__ = "flyteidl2.core.ExecutionError.ErrorKind"
+
     UNKNOWN = 0
     USER = 1
     SYSTEM = 2
@@ -95,6 +99,7 @@ class GpuFaultKind(Enum):
 
     __full_name__ = "flyteidl2.core.GpuFault.Kind"
     __proto_prefix__ = "KIND_"
+
     UNSPECIFIED = 0
     XID = 1
     SXID = 2
@@ -105,6 +110,7 @@ class GpuFaultSeverity(Enum):
 
     __full_name__ = "flyteidl2.core.GpuFault.Severity"
     __proto_prefix__ = "SEVERITY_"
+
     UNSPECIFIED = 0
     USER = 1
     WARN = 2
@@ -115,6 +121,7 @@ class ContainerErrorKind(Enum):
     """`flyteidl2.core.ContainerError.Kind`."""
 
     __full_name__ = "flyteidl2.core.ContainerError.Kind"
+
     NON_RECOVERABLE = 0
     RECOVERABLE = 1
 
@@ -123,6 +130,7 @@ class TaskLogMessageFormat(Enum):
     """`flyteidl2.core.TaskLog.MessageFormat`."""
 
     __full_name__ = "flyteidl2.core.TaskLog.MessageFormat"
+
     UNKNOWN = 0
     CSV = 1
     JSON = 2
@@ -132,6 +140,7 @@ class TaskLogLinkType(Enum):
     """`flyteidl2.core.TaskLog.LinkType`."""
 
     __full_name__ = "flyteidl2.core.TaskLog.LinkType"
+
     EXTERNAL = 0
     DASHBOARD = 1
     IDE = 2
@@ -141,6 +150,7 @@ class QualityOfServiceTier(Enum):
     """`flyteidl2.core.QualityOfService.Tier`."""
 
     __full_name__ = "flyteidl2.core.QualityOfService.Tier"
+
     UNDEFINED = 0
     HIGH = 1
     MEDIUM = 2
@@ -179,6 +189,7 @@ class ExecutionError(Message):
         ("recoverability", 7, "enum"),
         ("gpu_fault", 8, "message", "optional"),
     )
+
     code: str = ""
     message: str = ""
     error_uri: str = ""
@@ -269,6 +280,7 @@ class GpuFault(Message):
         ("pid", 9, "uint32"),
         ("process", 10, "string"),
     )
+
     kind: GpuFaultKind = enum_field("flyte_api.messages.flyteidl2.core.execution:GpuFaultKind")
     code: int = 0
     name: str = ""
@@ -367,6 +379,7 @@ class ContainerError(Message):
         ("kind", 3, "enum"),
         ("origin", 4, "enum"),
     )
+
     code: str = ""
     message: str = ""
     kind: ContainerErrorKind = enum_field("flyte_api.messages.flyteidl2.core.execution:ContainerErrorKind")
@@ -418,6 +431,7 @@ class ErrorDocument(Message):
 
     FULL_NAME = "flyteidl2.core.ErrorDocument"
     FIELDS = (("error", 1, "message", "optional"),)
+
     error: ContainerError | None = sub("flyte_api.messages.flyteidl2.core.execution:ContainerError")
 
     @staticmethod
@@ -458,6 +472,7 @@ class TaskLog(Message):
         ("ready", 8, "bool"),
         ("icon_uri", 9, "string"),
     )
+
     uri: str = ""
     name: str = ""
     message_format: TaskLogMessageFormat = enum_field(
@@ -552,6 +567,7 @@ class LogContext(Message):
         ("pod_name_prefix", 4, "string"),
         ("pod_name_prefixes", 5, "string", "repeated"),
     )
+
     pods: list[PodLogContext] = sub_list("flyte_api.messages.flyteidl2.core.execution:PodLogContext")
     primary_pod_name: str = ""
     connector: ConnectorLogContext | None = sub("flyte_api.messages.flyteidl2.core.execution:ConnectorLogContext")
@@ -611,6 +627,7 @@ class ConnectorLogContext(Message):
 
     FULL_NAME = "flyteidl2.core.ConnectorLogContext"
     FIELDS = (("endpoint", 1, "string"),)
+
     endpoint: str = ""
 
     @staticmethod
@@ -647,6 +664,7 @@ class PodLogContext(Message):
         ("primary_container_name", 4, "string"),
         ("init_containers", 5, "message", "repeated"),
     )
+
     namespace: str = ""
     pod_name: str = ""
     containers: list[ContainerContext] = sub_list("flyte_api.messages.flyteidl2.core.execution:ContainerContext")
@@ -708,6 +726,7 @@ class ContainerContext(Message):
         ("container_name", 1, "string"),
         ("process", 2, "message", "optional"),
     )
+
     container_name: str = ""
     process: ContainerContextProcessContext | None = sub(
         "flyte_api.messages.flyteidl2.core.execution:ContainerContextProcessContext"
@@ -750,6 +769,7 @@ class ContainerContextProcessContext(Message):
         ("container_start_time", 1, "message", "optional"),
         ("container_end_time", 2, "message", "optional"),
     )
+
     container_start_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
     container_end_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
 
@@ -791,6 +811,7 @@ class QualityOfServiceSpec(Message):
 
     FULL_NAME = "flyteidl2.core.QualityOfServiceSpec"
     FIELDS = (("queueing_budget", 1, "message", "optional"),)
+
     queueing_budget: Duration | None = sub("flyte_api.messages.google.protobuf.duration:Duration")
 
     @staticmethod
@@ -826,6 +847,7 @@ class QualityOfService(Message):
         ("tier", 1, "enum", "optional", "designation"),
         ("spec", 2, "message", "optional", "designation"),
     )
+
     tier: QualityOfServiceTier | None = optional_enum(
         "flyte_api.messages.flyteidl2.core.execution:QualityOfServiceTier"
     )

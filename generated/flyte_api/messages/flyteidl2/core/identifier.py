@@ -26,6 +26,7 @@ class ResourceType(Enum):
     """`flyteidl2.core.ResourceType`."""
 
     __full_name__ = "flyteidl2.core.ResourceType"
+
     UNSPECIFIED = 0
     TASK = 1
     WORKFLOW = 2
@@ -45,6 +46,7 @@ class Identifier(Message):
         ("version", 5, "string"),
         ("org", 6, "string"),
     )
+
     resource_type: ResourceType = enum_field("flyte_api.messages.flyteidl2.core.identifier:ResourceType")
     project: str = ""
     domain: str = ""
@@ -115,6 +117,7 @@ class WorkflowExecutionIdentifier(Message):
         ("name", 4, "string"),
         ("org", 5, "string"),
     )
+
     project: str = ""
     domain: str = ""
     name: str = ""
@@ -169,6 +172,7 @@ class NodeExecutionIdentifier(Message):
         ("node_id", 1, "string"),
         ("execution_id", 2, "message", "optional"),
     )
+
     node_id: str = ""
     execution_id: WorkflowExecutionIdentifier | None = sub(
         "flyte_api.messages.flyteidl2.core.identifier:WorkflowExecutionIdentifier"
@@ -212,6 +216,7 @@ class TaskExecutionIdentifier(Message):
         ("node_execution_id", 2, "message", "optional"),
         ("retry_attempt", 3, "uint32"),
     )
+
     task_id: Identifier | None = sub("flyte_api.messages.flyteidl2.core.identifier:Identifier")
     node_execution_id: NodeExecutionIdentifier | None = sub(
         "flyte_api.messages.flyteidl2.core.identifier:NodeExecutionIdentifier"
@@ -263,6 +268,7 @@ class SignalIdentifier(Message):
         ("signal_id", 1, "string"),
         ("execution_id", 2, "message", "optional"),
     )
+
     signal_id: str = ""
     execution_id: WorkflowExecutionIdentifier | None = sub(
         "flyte_api.messages.flyteidl2.core.identifier:WorkflowExecutionIdentifier"

@@ -39,6 +39,7 @@ class Variable(Message):
         ("artifact_partial_id", 3, "message", "optional"),
         ("artifact_tag", 4, "message", "optional"),
     )
+
     type: LiteralType | None = sub("flyte_api.messages.flyteidl2.core.types:LiteralType")
     description: str = ""
     artifact_partial_id: ArtifactID | None = sub("flyte_api.messages.flyteidl2.core.artifact_id:ArtifactID")
@@ -95,6 +96,7 @@ class VariableEntry(Message):
         ("key", 1, "string"),
         ("value", 2, "message", "optional"),
     )
+
     key: str = ""
     value: Variable | None = sub("flyte_api.messages.flyteidl2.core.interface:Variable")
 
@@ -132,6 +134,7 @@ class VariableMap(Message):
 
     FULL_NAME = "flyteidl2.core.VariableMap"
     FIELDS = (("variables", 1, "message", "repeated"),)
+
     variables: list[VariableEntry] = sub_list("flyte_api.messages.flyteidl2.core.interface:VariableEntry")
 
     @staticmethod
@@ -165,6 +168,7 @@ class TypedInterface(Message):
         ("inputs", 1, "message", "optional"),
         ("outputs", 2, "message", "optional"),
     )
+
     inputs: VariableMap | None = sub("flyte_api.messages.flyteidl2.core.interface:VariableMap")
     outputs: VariableMap | None = sub("flyte_api.messages.flyteidl2.core.interface:VariableMap")
 
@@ -208,6 +212,7 @@ class Parameter(Message):
         ("artifact_query", 4, "message", "optional", "behavior"),
         ("artifact_id", 5, "message", "optional", "behavior"),
     )
+
     var: Variable | None = sub("flyte_api.messages.flyteidl2.core.interface:Variable")
     default: Literal | None = sub("flyte_api.messages.flyteidl2.core.literals:Literal")
     required: bool | None = None
@@ -281,6 +286,7 @@ class ParameterMap(Message):
 
     FULL_NAME = "flyteidl2.core.ParameterMap"
     FIELDS = (("parameters", 1, "map<string,message>", "map"),)
+
     parameters: dict[str, Parameter] = map_field(
         "string", "message", "flyte_api.messages.flyteidl2.core.interface:Parameter"
     )

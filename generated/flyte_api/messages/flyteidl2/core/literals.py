@@ -56,6 +56,7 @@ class Primitive(Message):
         ("datetime", 5, "message", "optional", "value"),
         ("duration", 6, "message", "optional", "value"),
     )
+
     integer: int | None = None
     float_value: float | None = None
     string_value: str | None = None
@@ -151,6 +152,7 @@ class Blob(Message):
         ("metadata", 1, "message", "optional"),
         ("uri", 3, "string"),
     )
+
     metadata: BlobMetadata | None = sub("flyte_api.messages.flyteidl2.core.literals:BlobMetadata")
     uri: str = ""
 
@@ -188,6 +190,7 @@ class BlobMetadata(Message):
 
     FULL_NAME = "flyteidl2.core.BlobMetadata"
     FIELDS = (("type", 1, "message", "optional"),)
+
     type: BlobType | None = sub("flyte_api.messages.flyteidl2.core.types:BlobType")
 
     @staticmethod
@@ -221,6 +224,7 @@ class Binary(Message):
         ("value", 1, "bytes"),
         ("tag", 2, "string"),
     )
+
     value: bytes = b""
     tag: str = ""
 
@@ -261,6 +265,7 @@ class Schema(Message):
         ("uri", 1, "string"),
         ("type", 3, "message", "optional"),
     )
+
     uri: str = ""
     type: SchemaType | None = sub("flyte_api.messages.flyteidl2.core.types:SchemaType")
 
@@ -301,6 +306,7 @@ class Union(Message):
         ("value", 1, "message", "optional"),
         ("type", 2, "message", "optional"),
     )
+
     value: Literal | None = sub("flyte_api.messages.flyteidl2.core.literals:Literal")
     type: LiteralType | None = sub("flyte_api.messages.flyteidl2.core.types:LiteralType")
 
@@ -338,6 +344,7 @@ class StructuredDatasetMetadata(Message):
 
     FULL_NAME = "flyteidl2.core.StructuredDatasetMetadata"
     FIELDS = (("structured_dataset_type", 1, "message", "optional"),)
+
     structured_dataset_type: StructuredDatasetType | None = sub(
         "flyte_api.messages.flyteidl2.core.types:StructuredDatasetType"
     )
@@ -377,6 +384,7 @@ class StructuredDataset(Message):
         ("uri", 1, "string"),
         ("metadata", 2, "message", "optional"),
     )
+
     uri: str = ""
     metadata: StructuredDatasetMetadata | None = sub(
         "flyte_api.messages.flyteidl2.core.literals:StructuredDatasetMetadata"
@@ -426,6 +434,7 @@ class Scalar(Message):
         ("structured_dataset", 8, "message", "optional", "value"),
         ("union", 9, "message", "optional", "value"),
     )
+
     primitive: Primitive | None = sub("flyte_api.messages.flyteidl2.core.literals:Primitive")
     blob: Blob | None = sub("flyte_api.messages.flyteidl2.core.literals:Blob")
     binary: Binary | None = sub("flyte_api.messages.flyteidl2.core.literals:Binary")
@@ -550,6 +559,7 @@ class Literal(Message):
         ("offloaded_metadata", 8, "message", "optional", "value"),
         ("artifact_id", 9, "message", "optional"),
     )
+
     scalar: Scalar | None = sub("flyte_api.messages.flyteidl2.core.literals:Scalar")
     collection: LiteralCollection | None = sub("flyte_api.messages.flyteidl2.core.literals:LiteralCollection")
     map: LiteralMap | None = sub("flyte_api.messages.flyteidl2.core.literals:LiteralMap")
@@ -643,6 +653,7 @@ class LiteralOffloadedMetadata(Message):
         ("size_bytes", 2, "uint64"),
         ("inferred_type", 3, "message", "optional"),
     )
+
     uri: str = ""
     size_bytes: int = 0
     inferred_type: LiteralType | None = sub("flyte_api.messages.flyteidl2.core.types:LiteralType")
@@ -687,6 +698,7 @@ class LiteralCollection(Message):
 
     FULL_NAME = "flyteidl2.core.LiteralCollection"
     FIELDS = (("literals", 1, "message", "repeated"),)
+
     literals: list[Literal] = sub_list("flyte_api.messages.flyteidl2.core.literals:Literal")
 
     @staticmethod
@@ -717,6 +729,7 @@ class LiteralMap(Message):
 
     FULL_NAME = "flyteidl2.core.LiteralMap"
     FIELDS = (("literals", 1, "map<string,message>", "map"),)
+
     literals: dict[str, Literal] = map_field("string", "message", "flyte_api.messages.flyteidl2.core.literals:Literal")
 
     @staticmethod
@@ -747,6 +760,7 @@ class BindingDataCollection(Message):
 
     FULL_NAME = "flyteidl2.core.BindingDataCollection"
     FIELDS = (("bindings", 1, "message", "repeated"),)
+
     bindings: list[BindingData] = sub_list("flyte_api.messages.flyteidl2.core.literals:BindingData")
 
     @staticmethod
@@ -777,6 +791,7 @@ class BindingDataMap(Message):
 
     FULL_NAME = "flyteidl2.core.BindingDataMap"
     FIELDS = (("bindings", 1, "map<string,message>", "map"),)
+
     bindings: dict[str, BindingData] = map_field(
         "string", "message", "flyte_api.messages.flyteidl2.core.literals:BindingData"
     )
@@ -809,6 +824,7 @@ class UnionInfo(Message):
 
     FULL_NAME = "flyteidl2.core.UnionInfo"
     FIELDS = (("targetType", 1, "message", "optional"),)
+
     targetType: LiteralType | None = sub("flyte_api.messages.flyteidl2.core.types:LiteralType")
 
     @staticmethod
@@ -846,6 +862,7 @@ class BindingData(Message):
         ("union", 5, "message", "optional"),
         ("offloaded_metadata", 6, "message", "optional", "value"),
     )
+
     scalar: Scalar | None = sub("flyte_api.messages.flyteidl2.core.literals:Scalar")
     collection: BindingDataCollection | None = sub("flyte_api.messages.flyteidl2.core.literals:BindingDataCollection")
     promise: OutputReference | None = sub("flyte_api.messages.flyteidl2.core.types:OutputReference")
@@ -934,6 +951,7 @@ class Binding(Message):
         ("var", 1, "string"),
         ("binding", 2, "message", "optional"),
     )
+
     var: str = ""
     binding: BindingData | None = sub("flyte_api.messages.flyteidl2.core.literals:BindingData")
 
@@ -974,6 +992,7 @@ class KeyValuePair(Message):
         ("key", 1, "string"),
         ("value", 2, "string"),
     )
+
     key: str = ""
     value: str = ""
 
@@ -1015,6 +1034,7 @@ class Backoff(Message):
         ("factor", 2, "double", "optional"),
         ("cap", 3, "message", "optional"),
     )
+
     base: Duration | None = sub("flyte_api.messages.google.protobuf.duration:Duration")
     factor: float | None = None
     cap: Duration | None = sub("flyte_api.messages.google.protobuf.duration:Duration")
@@ -1064,6 +1084,7 @@ class RetryStrategy(Message):
         ("retries", 5, "uint32"),
         ("backoff", 6, "message", "optional"),
     )
+
     retries: int = 0
     backoff: Backoff | None = sub("flyte_api.messages.flyteidl2.core.literals:Backoff")
 
@@ -1104,6 +1125,7 @@ class TimeoutStrategy(Message):
         ("queued_timeout", 1, "message", "optional"),
         ("deadline", 2, "message", "optional"),
     )
+
     queued_timeout: Duration | None = sub("flyte_api.messages.google.protobuf.duration:Duration")
     deadline: Duration | None = sub("flyte_api.messages.google.protobuf.duration:Duration")
 

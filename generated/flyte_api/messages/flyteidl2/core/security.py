@@ -29,6 +29,7 @@ class SecretMountType(Enum):
     """`flyteidl2.core.Secret.MountType`."""
 
     __full_name__ = "flyteidl2.core.Secret.MountType"
+
     ANY = 0
     ENV_VAR = 1
     FILE = 2
@@ -38,6 +39,7 @@ class OAuth2TokenRequestType(Enum):
     """`flyteidl2.core.OAuth2TokenRequest.Type`."""
 
     __full_name__ = "flyteidl2.core.OAuth2TokenRequest.Type"
+
     CLIENT_CREDENTIALS = 0
 
 
@@ -52,6 +54,7 @@ class Secret(Message):
         ("mount_requirement", 4, "enum"),
         ("env_var", 5, "string"),
     )
+
     group: str = ""
     group_version: str = ""
     key: str = ""
@@ -114,6 +117,7 @@ class Connection(Message):
         ("secrets", 2, "map<string,string>", "map"),
         ("configs", 3, "map<string,string>", "map"),
     )
+
     task_type: str = ""
     secrets: dict[str, str] = map_field("string", "string")
     configs: dict[str, str] = map_field("string", "string")
@@ -161,6 +165,7 @@ class OAuth2Client(Message):
         ("client_id", 1, "string"),
         ("client_secret", 2, "message", "optional"),
     )
+
     client_id: str = ""
     client_secret: Secret | None = sub("flyte_api.messages.flyteidl2.core.security:Secret")
 
@@ -203,6 +208,7 @@ class Identity(Message):
         ("oauth2_client", 3, "message", "optional"),
         ("execution_identity", 4, "string"),
     )
+
     iam_role: str = ""
     k8s_service_account: str = ""
     oauth2_client: OAuth2Client | None = sub("flyte_api.messages.flyteidl2.core.security:OAuth2Client")
@@ -260,6 +266,7 @@ class OAuth2TokenRequest(Message):
         ("idp_discovery_endpoint", 4, "string"),
         ("token_endpoint", 5, "string"),
     )
+
     name: str = ""
     type: OAuth2TokenRequestType = enum_field("flyte_api.messages.flyteidl2.core.security:OAuth2TokenRequestType")
     client: OAuth2Client | None = sub("flyte_api.messages.flyteidl2.core.security:OAuth2Client")
@@ -322,6 +329,7 @@ class SecurityContext(Message):
         ("secrets", 2, "message", "repeated"),
         ("tokens", 3, "message", "repeated"),
     )
+
     run_as: Identity | None = sub("flyte_api.messages.flyteidl2.core.security:Identity")
     secrets: list[Secret] = sub_list("flyte_api.messages.flyteidl2.core.security:Secret")
     tokens: list[OAuth2TokenRequest] = sub_list("flyte_api.messages.flyteidl2.core.security:OAuth2TokenRequest")

@@ -47,6 +47,7 @@ class ResourcesResourceName(Enum):
     """`flyteidl2.core.Resources.ResourceName`."""
 
     __full_name__ = "flyteidl2.core.Resources.ResourceName"
+
     UNKNOWN = 0
     CPU = 1
     GPU = 2
@@ -59,6 +60,7 @@ class GPUAcceleratorDeviceClass(Enum):
     """`flyteidl2.core.GPUAccelerator.DeviceClass`."""
 
     __full_name__ = "flyteidl2.core.GPUAccelerator.DeviceClass"
+
     NVIDIA_GPU = 0
     GOOGLE_TPU = 1
     AMAZON_NEURON = 2
@@ -71,6 +73,7 @@ class RuntimeMetadataRuntimeType(Enum):
     """`flyteidl2.core.RuntimeMetadata.RuntimeType`."""
 
     __full_name__ = "flyteidl2.core.RuntimeMetadata.RuntimeType"
+
     OTHER = 0
     FLYTE_SDK = 1
 
@@ -79,6 +82,7 @@ class ReusePolicyScope(Enum):
     """`flyteidl2.core.ReusePolicy.Scope`."""
 
     __full_name__ = "flyteidl2.core.ReusePolicy.Scope"
+
     GLOBAL = 0
     RUN = 1
 
@@ -87,6 +91,7 @@ class ContainerArchitecture(Enum):
     """`flyteidl2.core.Container.Architecture`."""
 
     __full_name__ = "flyteidl2.core.Container.Architecture"
+
     UNKNOWN = 0
     AMD64 = 1
     ARM64 = 2
@@ -98,6 +103,7 @@ class IOStrategyDownloadMode(Enum):
     """`flyteidl2.core.IOStrategy.DownloadMode`."""
 
     __full_name__ = "flyteidl2.core.IOStrategy.DownloadMode"
+
     DOWNLOAD_EAGER = 0
     DOWNLOAD_STREAM = 1
     DO_NOT_DOWNLOAD = 2
@@ -107,6 +113,7 @@ class IOStrategyUploadMode(Enum):
     """`flyteidl2.core.IOStrategy.UploadMode`."""
 
     __full_name__ = "flyteidl2.core.IOStrategy.UploadMode"
+
     UPLOAD_ON_EXIT = 0
     UPLOAD_EAGER = 1
     DO_NOT_UPLOAD = 2
@@ -116,6 +123,7 @@ class DataLoadingConfigLiteralMapFormat(Enum):
     """`flyteidl2.core.DataLoadingConfig.LiteralMapFormat`."""
 
     __full_name__ = "flyteidl2.core.DataLoadingConfig.LiteralMapFormat"
+
     JSON = 0
     YAML = 1
     PROTO = 2
@@ -125,6 +133,7 @@ class DataLoadingConfigFileInputLayout(Enum):
     """`flyteidl2.core.DataLoadingConfig.FileInputLayout`."""
 
     __full_name__ = "flyteidl2.core.DataLoadingConfig.FileInputLayout"
+
     DIRECT = 0
     NAMED_DIR = 1
 
@@ -133,6 +142,7 @@ class SqlDialect(Enum):
     """`flyteidl2.core.Sql.Dialect`."""
 
     __full_name__ = "flyteidl2.core.Sql.Dialect"
+
     UNDEFINED = 0
     ANSI = 1
     HIVE = 2
@@ -143,6 +153,7 @@ class AcceleratorModel(Enum):
     """`flyteidl2.core.AcceleratorModel`."""
 
     __full_name__ = "flyteidl2.core.AcceleratorModel"
+
     ACCELERATOR_MODEL_UNSPECIFIED = 0
     NVIDIA_K80 = 1
     NVIDIA_M60 = 2
@@ -191,6 +202,7 @@ class WorkerKind(Enum):
 
     __full_name__ = "flyteidl2.core.WorkerKind"
     __proto_prefix__ = "WORKER_KIND_"
+
     UNSPECIFIED = 0
     SANDBOX = 1
     MICROVM = 2
@@ -205,6 +217,7 @@ class Resources(Message):
         ("requests", 1, "message", "repeated"),
         ("limits", 2, "message", "repeated"),
     )
+
     requests: list[ResourcesResourceEntry] = sub_list("flyte_api.messages.flyteidl2.core.tasks:ResourcesResourceEntry")
     limits: list[ResourcesResourceEntry] = sub_list("flyte_api.messages.flyteidl2.core.tasks:ResourcesResourceEntry")
 
@@ -245,6 +258,7 @@ class ResourcesResourceEntry(Message):
         ("name", 1, "enum"),
         ("value", 2, "string"),
     )
+
     name: ResourcesResourceName = enum_field("flyte_api.messages.flyteidl2.core.tasks:ResourcesResourceName")
     value: str = ""
 
@@ -288,6 +302,7 @@ class GPUAccelerator(Message):
         ("device_class", 4, "enum"),
         ("accelerator_model", 5, "enum"),
     )
+
     device: str = ""
     unpartitioned: bool | None = None
     partition_size: str | None = None
@@ -359,6 +374,7 @@ class SharedMemory(Message):
         ("mount_name", 2, "string"),
         ("size_limit", 3, "string"),
     )
+
     mount_path: str = ""
     mount_name: str = ""
     size_limit: str = ""
@@ -406,6 +422,7 @@ class ExtendedResources(Message):
         ("gpu_accelerator", 1, "message", "optional"),
         ("shared_memory", 2, "message", "optional"),
     )
+
     gpu_accelerator: GPUAccelerator | None = sub("flyte_api.messages.flyteidl2.core.tasks:GPUAccelerator")
     shared_memory: SharedMemory | None = sub("flyte_api.messages.flyteidl2.core.tasks:SharedMemory")
 
@@ -449,6 +466,7 @@ class RuntimeMetadata(Message):
         ("version", 2, "string"),
         ("flavor", 3, "string"),
     )
+
     type: RuntimeMetadataRuntimeType = enum_field("flyte_api.messages.flyteidl2.core.tasks:RuntimeMetadataRuntimeType")
     version: str = ""
     flavor: str = ""
@@ -516,6 +534,7 @@ class TaskMetadata(Message):
         ("produces_artifacts", 23, "bool"),
         ("cache_max_age", 24, "message", "optional"),
     )
+
     discoverable: bool = False
     runtime: RuntimeMetadata | None = sub("flyte_api.messages.flyteidl2.core.tasks:RuntimeMetadata")
     timeout: Duration | None = sub("flyte_api.messages.google.protobuf.duration:Duration")
@@ -710,6 +729,7 @@ class ReusePolicy(Message):
         ("name", 7, "string"),
         ("version", 8, "string"),
     )
+
     min_replicas: int = 0
     max_replicas: int = 0
     concurrency: int = 0
@@ -804,6 +824,7 @@ class TaskTemplate(Message):
         ("reuse_policy", 19, "message", "optional"),
         ("worker_kind", 20, "enum"),
     )
+
     id: Identifier | None = sub("flyte_api.messages.flyteidl2.core.identifier:Identifier")
     type: str = ""
     metadata: TaskMetadata | None = sub("flyte_api.messages.flyteidl2.core.tasks:TaskMetadata")
@@ -942,6 +963,7 @@ class ContainerPort(Message):
         ("container_port", 1, "uint32"),
         ("name", 2, "string"),
     )
+
     container_port: int = 0
     name: str = ""
 
@@ -989,6 +1011,7 @@ class Container(Message):
         ("data_config", 9, "message", "optional"),
         ("architecture", 10, "enum"),
     )
+
     image: str = ""
     command: list[str] = scalar_list()
     args: list[str] = scalar_list()
@@ -1079,6 +1102,7 @@ class IOStrategy(Message):
         ("download_mode", 1, "enum"),
         ("upload_mode", 2, "enum"),
     )
+
     download_mode: IOStrategyDownloadMode = enum_field("flyte_api.messages.flyteidl2.core.tasks:IOStrategyDownloadMode")
     upload_mode: IOStrategyUploadMode = enum_field("flyte_api.messages.flyteidl2.core.tasks:IOStrategyUploadMode")
 
@@ -1123,6 +1147,7 @@ class DataLoadingConfig(Message):
         ("io_strategy", 5, "message", "optional"),
         ("file_input_layout", 6, "enum"),
     )
+
     enabled: bool = False
     input_path: str = ""
     output_path: str = ""
@@ -1197,6 +1222,7 @@ class K8sPod(Message):
         ("data_config", 3, "message", "optional"),
         ("primary_container_name", 4, "string"),
     )
+
     metadata: K8sObjectMetadata | None = sub("flyte_api.messages.flyteidl2.core.tasks:K8sObjectMetadata")
     pod_spec: Struct | None = sub("flyte_api.messages.google.protobuf.struct:Struct")
     data_config: DataLoadingConfig | None = sub("flyte_api.messages.flyteidl2.core.tasks:DataLoadingConfig")
@@ -1251,6 +1277,7 @@ class K8sObjectMetadata(Message):
         ("labels", 1, "map<string,string>", "map"),
         ("annotations", 2, "map<string,string>", "map"),
     )
+
     labels: dict[str, str] = map_field("string", "string")
     annotations: dict[str, str] = map_field("string", "string")
 
@@ -1291,6 +1318,7 @@ class Sql(Message):
         ("statement", 1, "string"),
         ("dialect", 2, "enum"),
     )
+
     statement: str = ""
     dialect: SqlDialect = enum_field("flyte_api.messages.flyteidl2.core.tasks:SqlDialect")
 

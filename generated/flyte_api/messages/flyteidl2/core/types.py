@@ -37,6 +37,7 @@ class SchemaTypeSchemaColumnSchemaColumnType(Enum):
     """`flyteidl2.core.SchemaType.SchemaColumn.SchemaColumnType`."""
 
     __full_name__ = "flyteidl2.core.SchemaType.SchemaColumn.SchemaColumnType"
+
     INTEGER = 0
     FLOAT = 1
     STRING = 2
@@ -49,6 +50,7 @@ class BlobTypeBlobDimensionality(Enum):
     """`flyteidl2.core.BlobType.BlobDimensionality`."""
 
     __full_name__ = "flyteidl2.core.BlobType.BlobDimensionality"
+
     SINGLE = 0
     MULTIPART = 1
 
@@ -57,6 +59,7 @@ class SimpleType(Enum):
     """`flyteidl2.core.SimpleType`."""
 
     __full_name__ = "flyteidl2.core.SimpleType"
+
     NONE = 0
     INTEGER = 1
     FLOAT = 2
@@ -74,6 +77,7 @@ class SchemaType(Message):
 
     FULL_NAME = "flyteidl2.core.SchemaType"
     FIELDS = (("columns", 3, "message", "repeated"),)
+
     columns: list[SchemaTypeSchemaColumn] = sub_list("flyte_api.messages.flyteidl2.core.types:SchemaTypeSchemaColumn")
 
     @staticmethod
@@ -107,6 +111,7 @@ class SchemaTypeSchemaColumn(Message):
         ("name", 1, "string"),
         ("type", 2, "enum"),
     )
+
     name: str = ""
     type: SchemaTypeSchemaColumnSchemaColumnType = enum_field(
         "flyte_api.messages.flyteidl2.core.types:SchemaTypeSchemaColumnSchemaColumnType"
@@ -151,6 +156,7 @@ class StructuredDatasetType(Message):
         ("external_schema_type", 3, "string"),
         ("external_schema_bytes", 4, "bytes"),
     )
+
     columns: list[StructuredDatasetTypeDatasetColumn] = sub_list(
         "flyte_api.messages.flyteidl2.core.types:StructuredDatasetTypeDatasetColumn"
     )
@@ -207,6 +213,7 @@ class StructuredDatasetTypeDatasetColumn(Message):
         ("name", 1, "string"),
         ("literal_type", 2, "message", "optional"),
     )
+
     name: str = ""
     literal_type: LiteralType | None = sub("flyte_api.messages.flyteidl2.core.types:LiteralType")
 
@@ -247,6 +254,7 @@ class BlobType(Message):
         ("format", 1, "string"),
         ("dimensionality", 2, "enum"),
     )
+
     format: str = ""
     dimensionality: BlobTypeBlobDimensionality = enum_field(
         "flyte_api.messages.flyteidl2.core.types:BlobTypeBlobDimensionality"
@@ -286,6 +294,7 @@ class EnumType(Message):
 
     FULL_NAME = "flyteidl2.core.EnumType"
     FIELDS = (("values", 1, "string", "repeated"),)
+
     values: list[str] = scalar_list()
 
     @staticmethod
@@ -316,6 +325,7 @@ class UnionType(Message):
 
     FULL_NAME = "flyteidl2.core.UnionType"
     FIELDS = (("variants", 1, "message", "repeated"),)
+
     variants: list[LiteralType] = sub_list("flyte_api.messages.flyteidl2.core.types:LiteralType")
 
     @staticmethod
@@ -349,6 +359,7 @@ class TypeStructure(Message):
         ("tag", 1, "string"),
         ("dataclass_type", 2, "map<string,message>", "map"),
     )
+
     tag: str = ""
     dataclass_type: dict[str, LiteralType] = map_field(
         "string", "message", "flyte_api.messages.flyteidl2.core.types:LiteralType"
@@ -388,6 +399,7 @@ class TypeAnnotation(Message):
 
     FULL_NAME = "flyteidl2.core.TypeAnnotation"
     FIELDS = (("annotations", 1, "message", "optional"),)
+
     annotations: Struct | None = sub("flyte_api.messages.google.protobuf.struct:Struct")
 
     @staticmethod
@@ -430,6 +442,7 @@ class LiteralType(Message):
         ("union_type", 10, "message", "optional", "type"),
         ("structure", 11, "message", "optional"),
     )
+
     simple: SimpleType | None = optional_enum("flyte_api.messages.flyteidl2.core.types:SimpleType")
     schema: SchemaType | None = sub("flyte_api.messages.flyteidl2.core.types:SchemaType")
     collection_type: LiteralType | None = sub("flyte_api.messages.flyteidl2.core.types:LiteralType")
@@ -569,6 +582,7 @@ class OutputReference(Message):
         ("var", 2, "string"),
         ("attr_path", 3, "message", "repeated"),
     )
+
     node_id: str = ""
     var: str = ""
     attr_path: list[PromiseAttribute] = sub_list("flyte_api.messages.flyteidl2.core.types:PromiseAttribute")
@@ -616,6 +630,7 @@ class PromiseAttribute(Message):
         ("string_value", 1, "string", "optional", "value"),
         ("int_value", 2, "int32", "optional", "value"),
     )
+
     string_value: str | None = None
     int_value: int | None = None
 
@@ -663,6 +678,7 @@ class Error(Message):
         ("failed_node_id", 1, "string"),
         ("message", 2, "string"),
     )
+
     failed_node_id: str = ""
     message: str = ""
 

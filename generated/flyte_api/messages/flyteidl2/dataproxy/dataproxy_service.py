@@ -54,6 +54,7 @@ class ArtifactType(Enum):
 
     __full_name__ = "flyteidl2.dataproxy.ArtifactType"
     __proto_prefix__ = "ARTIFACT_TYPE_"
+
     UNSPECIFIED = 0
     REPORT = 1
     """The HTML report of an attempt."""
@@ -77,6 +78,7 @@ class CreateUploadLocationRequest(Message):
         ("content_length", 9, "int64"),
         ("queue", 10, "string"),
     )
+
     project: str = ""
     """Project that the file is for; it must exist."""
     domain: str = ""
@@ -185,6 +187,7 @@ class CreateUploadLocationResponse(Message):
         ("expires_at", 3, "message", "optional"),
         ("headers", 4, "map<string,string>", "map"),
     )
+
     signed_url: str = ""
     """URL to send the content to with PUT."""
     native_url: str = ""
@@ -249,6 +252,7 @@ class UploadInputsRequest(Message):
         ("base_dir", 7, "string"),
         ("queue", 8, "string"),
     )
+
     run_id: RunIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RunIdentifier")
     """The run, if its name is already known."""
     project_id: ProjectIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ProjectIdentifier")
@@ -350,6 +354,7 @@ class UploadInputsResponse(Message):
 
     FULL_NAME = "flyteidl2.dataproxy.UploadInputsResponse"
     FIELDS = (("offloaded_input_data", 1, "message", "optional"),)
+
     offloaded_input_data: OffloadedInputData | None = sub("flyte_api.messages.flyteidl2.common.run:OffloadedInputData")
     """Reference to the inputs, for `CreateRunRequest`."""
 
@@ -386,6 +391,7 @@ class PreSignedURLs(Message):
         ("signed_url", 1, "string", "repeated"),
         ("expires_at", 2, "message", "optional"),
     )
+
     signed_url: list[str] = scalar_list()
     """The links."""
     expires_at: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
@@ -431,6 +437,7 @@ class CreateDownloadLinkRequest(Message):
         ("app_id", 4, "message", "optional", "source"),
         ("task_id", 5, "message", "optional", "source"),
     )
+
     artifact_type: ArtifactType = enum_field("flyte_api.messages.flyteidl2.dataproxy.dataproxy_service:ArtifactType")
     """What to link to."""
     expires_in: Duration | None = sub("flyte_api.messages.google.protobuf.duration:Duration")
@@ -508,6 +515,7 @@ class CreateDownloadLinkResponse(Message):
 
     FULL_NAME = "flyteidl2.dataproxy.CreateDownloadLinkResponse"
     FIELDS = (("pre_signed_urls", 1, "message", "optional"),)
+
     pre_signed_urls: PreSignedURLs | None = sub(
         "flyte_api.messages.flyteidl2.dataproxy.dataproxy_service:PreSignedURLs"
     )
@@ -546,6 +554,7 @@ class GetActionDataRequest(Message):
         ("action_id", 1, "message", "optional"),
         ("run_source", 2, "enum"),
     )
+
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     """The action."""
     run_source: RunSource = enum_field("flyte_api.messages.flyteidl2.workflow.run_definition:RunSource")
@@ -590,6 +599,7 @@ class GetActionDataResponse(Message):
         ("inputs_uri", 3, "string"),
         ("outputs_uri", 4, "string"),
     )
+
     inputs: Inputs | None = sub("flyte_api.messages.flyteidl2.task.common:Inputs")
     """The inputs."""
     outputs: Outputs | None = sub("flyte_api.messages.flyteidl2.task.common:Outputs")
@@ -652,6 +662,7 @@ class TailLogsRequest(Message):
         ("all_pods", 5, "bool", "optional", "pod_selector"),
         ("primary_pod", 6, "bool", "optional", "pod_selector"),
     )
+
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     """The action."""
     attempt: int = 0
@@ -733,6 +744,7 @@ class TailLogsResponse(Message):
 
     FULL_NAME = "flyteidl2.dataproxy.TailLogsResponse"
     FIELDS = (("logs", 1, "message", "repeated"),)
+
     logs: list[TailLogsResponseLogs] = sub_list(
         "flyte_api.messages.flyteidl2.dataproxy.dataproxy_service:TailLogsResponseLogs"
     )
@@ -769,6 +781,7 @@ class TailLogsResponseLogs(Message):
         ("lines", 1, "message", "repeated"),
         ("container", 2, "message", "optional"),
     )
+
     lines: list[LogLine] = sub_list("flyte_api.messages.flyteidl2.logs.dataplane.payload:LogLine")
     """The lines, in order."""
     container: ContainerIdentifier | None = sub(

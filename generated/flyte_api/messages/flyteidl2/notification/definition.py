@@ -36,6 +36,7 @@ class EventType(Enum):
 
     __full_name__ = "flyteidl2.notification.EventType"
     __proto_prefix__ = "EVENT_TYPE_"
+
     UNSPECIFIED = 0
     RUN_COMPLETED = 1
     ACTION_PAUSED = 2
@@ -46,6 +47,7 @@ class HttpMethod(Enum):
 
     __full_name__ = "flyteidl2.notification.HttpMethod"
     __proto_prefix__ = "HTTP_METHOD_"
+
     UNSPECIFIED = 0
     GET = 1
     HEAD = 2
@@ -66,6 +68,7 @@ class DeliveryConfigTemplate(Message):
         ("webhook", 1, "message", "optional"),
         ("email", 2, "message", "optional"),
     )
+
     webhook: WebhookDeliveryTemplate | None = sub(
         "flyte_api.messages.flyteidl2.notification.definition:WebhookDeliveryTemplate"
     )
@@ -111,6 +114,7 @@ class RunCompletedNotificationTemplateData(Message):
         ("phase", 2, "enum"),
         ("error", 3, "string"),
     )
+
     run: RunIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RunIdentifier")
     phase: ActionPhase = enum_field("flyte_api.messages.flyteidl2.common.phase:ActionPhase")
     error: str = ""
@@ -160,6 +164,7 @@ class ActionPausedNotificationTemplateData(Message):
         ("description", 3, "string"),
         ("prompt_type", 4, "string"),
     )
+
     action: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     prompt: str = ""
     description: str = ""
@@ -216,6 +221,7 @@ class WebhookDeliveryTemplate(Message):
         ("headers", 3, "map<string,string>", "map"),
         ("body_template", 4, "string"),
     )
+
     url: str = ""
     method: HttpMethod = enum_field("flyte_api.messages.flyteidl2.notification.definition:HttpMethod")
     headers: dict[str, str] = map_field("string", "string")
@@ -270,6 +276,7 @@ class EmailRecipient(Message):
         ("name", 1, "string"),
         ("address", 2, "string"),
     )
+
     name: str = ""
     address: str = ""
 
@@ -311,6 +318,7 @@ class InlineEmailTemplate(Message):
         ("html_template", 2, "string"),
         ("text_template", 3, "string"),
     )
+
     subject: str = ""
     html_template: str = ""
     text_template: str = ""
@@ -358,6 +366,7 @@ class ProviderEmailTemplate(Message):
         ("template_id", 1, "string"),
         ("template_data", 2, "map<string,string>", "map"),
     )
+
     template_id: str = ""
     template_data: dict[str, str] = map_field("string", "string")
 
@@ -401,6 +410,7 @@ class EmailDeliveryTemplate(Message):
         ("inline", 4, "message", "optional", "content"),
         ("provider_template", 5, "message", "optional", "content"),
     )
+
     to: list[EmailRecipient] = sub_list("flyte_api.messages.flyteidl2.notification.definition:EmailRecipient")
     cc: list[EmailRecipient] = sub_list("flyte_api.messages.flyteidl2.notification.definition:EmailRecipient")
     bcc: list[EmailRecipient] = sub_list("flyte_api.messages.flyteidl2.notification.definition:EmailRecipient")

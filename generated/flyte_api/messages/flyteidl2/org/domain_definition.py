@@ -21,6 +21,7 @@ class Domain(Message):
         ("friendly_name", 3, "string"),
         ("created_at", 4, "message", "optional"),
     )
+
     id: str = ""
     """Id, such as `development`. It can't be changed."""
     org: str = ""

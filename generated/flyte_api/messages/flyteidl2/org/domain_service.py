@@ -32,6 +32,7 @@ class ListDomainsRequest(Message):
         ("org", 1, "string"),
         ("include_settings", 2, "bool"),
     )
+
     org: str = ""
     """Organization; servers with a single one ignore it."""
     include_settings: bool = False
@@ -71,6 +72,7 @@ class ListDomainsResponse(Message):
 
     FULL_NAME = "flyteidl2.org.ListDomainsResponse"
     FIELDS = (("domains", 1, "message", "repeated"),)
+
     domains: list[Domain] = sub_list("flyte_api.messages.flyteidl2.org.domain_definition:Domain")
 
     @staticmethod
@@ -105,6 +107,7 @@ class CreateDomainRequest(Message):
         ("id", 2, "string"),
         ("friendly_name", 3, "string"),
     )
+
     org: str = ""
     id: str = ""
     """Id, such as `staging`. It can't be changed later."""
@@ -151,6 +154,7 @@ class CreateDomainResponse(Message):
 
     FULL_NAME = "flyteidl2.org.CreateDomainResponse"
     FIELDS = (("domain", 1, "message", "optional"),)
+
     domain: Domain | None = sub("flyte_api.messages.flyteidl2.org.domain_definition:Domain")
 
     @staticmethod
@@ -185,6 +189,7 @@ class GetDomainRequest(Message):
         ("id", 2, "string"),
         ("include_settings", 3, "bool"),
     )
+
     org: str = ""
     id: str = ""
     """Id, such as `development`."""
@@ -231,6 +236,7 @@ class GetDomainResponse(Message):
 
     FULL_NAME = "flyteidl2.org.GetDomainResponse"
     FIELDS = (("domain", 1, "message", "optional"),)
+
     domain: Domain | None = sub("flyte_api.messages.flyteidl2.org.domain_definition:Domain")
 
     @staticmethod
@@ -265,6 +271,7 @@ class UpdateDomainRequest(Message):
         ("id", 2, "string"),
         ("friendly_name", 3, "string"),
     )
+
     org: str = ""
     id: str = ""
     """The domain."""
@@ -311,6 +318,7 @@ class UpdateDomainResponse(Message):
 
     FULL_NAME = "flyteidl2.org.UpdateDomainResponse"
     FIELDS = (("domain", 1, "message", "optional"),)
+
     domain: Domain | None = sub("flyte_api.messages.flyteidl2.org.domain_definition:Domain")
 
     @staticmethod
@@ -344,6 +352,7 @@ class DeleteDomainRequest(Message):
         ("org", 1, "string"),
         ("id", 2, "string"),
     )
+
     org: str = ""
     id: str = ""
     """The domain."""

@@ -34,6 +34,7 @@ class ProjectState(Enum):
 
     __full_name__ = "flyteidl2.project.ProjectState"
     __proto_prefix__ = "PROJECT_STATE_"
+
     ACTIVE = 0
     """In use."""
     ARCHIVED = 1
@@ -52,6 +53,7 @@ class Domain(Message):
         ("id", 1, "string"),
         ("name", 2, "string"),
     )
+
     id: str = ""
     """Id, such as `development`."""
     name: str = ""
@@ -99,6 +101,7 @@ class Project(Message):
         ("state", 6, "enum"),
         ("org", 7, "string"),
     )
+
     id: str = ""
     """Unique and permanent id."""
     name: str = ""
@@ -181,6 +184,7 @@ class Projects(Message):
         ("projects", 1, "message", "repeated"),
         ("token", 2, "string"),
     )
+
     projects: list[Project] = sub_list("flyte_api.messages.flyteidl2.project.project_service:Project")
     """The projects on this page."""
     token: str = ""
@@ -220,6 +224,7 @@ class CreateProjectRequest(Message):
 
     FULL_NAME = "flyteidl2.project.CreateProjectRequest"
     FIELDS = (("project", 1, "message", "optional"),)
+
     project: Project | None = sub("flyte_api.messages.flyteidl2.project.project_service:Project")
     """The project to create; `id` is required, `domains` and `org` are ignored."""
 
@@ -257,6 +262,7 @@ class UpdateProjectRequest(Message):
 
     FULL_NAME = "flyteidl2.project.UpdateProjectRequest"
     FIELDS = (("project", 1, "message", "optional"),)
+
     project: Project | None = sub("flyte_api.messages.flyteidl2.project.project_service:Project")
     """The whole new definition; `id` selects the project."""
 
@@ -297,6 +303,7 @@ class GetProjectRequest(Message):
         ("id", 1, "string"),
         ("org", 2, "string"),
     )
+
     id: str = ""
     """Id of the project."""
     org: str = ""
@@ -336,6 +343,7 @@ class GetProjectResponse(Message):
 
     FULL_NAME = "flyteidl2.project.GetProjectResponse"
     FIELDS = (("project", 1, "message", "optional"),)
+
     project: Project | None = sub("flyte_api.messages.flyteidl2.project.project_service:Project")
 
     @staticmethod
@@ -372,6 +380,7 @@ class ListProjectsRequest(Message):
         ("sort_by", 4, "message", "optional"),
         ("org", 5, "string"),
     )
+
     limit: int = 0
     """Maximum number of projects per page; 0 for all on one page."""
     token: str = ""
@@ -439,6 +448,7 @@ class ListProjectsResponse(Message):
 
     FULL_NAME = "flyteidl2.project.ListProjectsResponse"
     FIELDS = (("projects", 1, "message", "optional"),)
+
     projects: Projects | None = sub("flyte_api.messages.flyteidl2.project.project_service:Projects")
 
     @staticmethod

@@ -34,6 +34,7 @@ class SecretType(Enum):
 
     __full_name__ = "flyteidl2.secret.SecretType"
     __proto_prefix__ = "SECRET_TYPE_"
+
     GENERIC = 0
     IMAGE_PULL_SECRET = 1
 
@@ -42,6 +43,7 @@ class OverallStatus(Enum):
     """How many clusters have a secret."""
 
     __full_name__ = "flyteidl2.secret.OverallStatus"
+
     UNSPECIFIED = 0
     PARTIALLY_PRESENT = 1
     FULLY_PRESENT = 2
@@ -52,6 +54,7 @@ class SecretPresenceStatus(Enum):
     """Whether a cluster has a secret."""
 
     __full_name__ = "flyteidl2.secret.SecretPresenceStatus"
+
     UNKNOWN = 0
     MISSING = 1
     PRESENT = 2
@@ -66,6 +69,7 @@ class SecretSpec(Message):
         ("binary_value", 2, "bytes", "optional", "value"),
         ("type", 3, "enum"),
     )
+
     string_value: str | None = None
     """Text."""
     binary_value: bytes | None = None
@@ -125,6 +129,7 @@ class SecretIdentifier(Message):
         ("domain", 3, "string"),
         ("project", 4, "string"),
     )
+
     name: str = ""
     """Name that tasks use."""
     organization: str = ""
@@ -184,6 +189,7 @@ class SecretMetadata(Message):
         ("secret_status", 2, "message", "optional"),
         ("type", 3, "enum"),
     )
+
     created_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
     """When it was created."""
     secret_status: SecretStatus | None = sub("flyte_api.messages.flyteidl2.secret.definition:SecretStatus")
@@ -234,6 +240,7 @@ class SecretStatus(Message):
         ("overall_status", 1, "enum"),
         ("cluster_status", 2, "message", "repeated"),
     )
+
     overall_status: OverallStatus = enum_field("flyte_api.messages.flyteidl2.secret.definition:OverallStatus")
     """Over all clusters."""
     cluster_status: list[ClusterSecretStatus] = sub_list(
@@ -278,6 +285,7 @@ class ClusterSecretStatus(Message):
         ("cluster", 1, "message", "optional"),
         ("presence_status", 2, "enum"),
     )
+
     cluster: ClusterIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ClusterIdentifier")
     presence_status: SecretPresenceStatus = enum_field(
         "flyte_api.messages.flyteidl2.secret.definition:SecretPresenceStatus"
@@ -320,6 +328,7 @@ class Secret(Message):
         ("id", 1, "message", "optional"),
         ("secret_metadata", 2, "message", "optional"),
     )
+
     id: SecretIdentifier | None = sub("flyte_api.messages.flyteidl2.secret.definition:SecretIdentifier")
     """The identifier."""
     secret_metadata: SecretMetadata | None = sub("flyte_api.messages.flyteidl2.secret.definition:SecretMetadata")

@@ -37,6 +37,7 @@ class CreateSecretRequest(Message):
         ("id", 1, "message", "optional"),
         ("secret_spec", 2, "message", "optional"),
     )
+
     id: SecretIdentifier | None = sub("flyte_api.messages.flyteidl2.secret.definition:SecretIdentifier")
     """The identifier."""
     secret_spec: SecretSpec | None = sub("flyte_api.messages.flyteidl2.secret.definition:SecretSpec")
@@ -85,6 +86,7 @@ class UpdateSecretRequest(Message):
         ("id", 1, "message", "optional"),
         ("secret_spec", 2, "message", "optional"),
     )
+
     id: SecretIdentifier | None = sub("flyte_api.messages.flyteidl2.secret.definition:SecretIdentifier")
     """The secret."""
     secret_spec: SecretSpec | None = sub("flyte_api.messages.flyteidl2.secret.definition:SecretSpec")
@@ -133,6 +135,7 @@ class GetSecretRequest(Message):
         ("id", 1, "message", "optional"),
         ("include_system_secrets", 2, "bool"),
     )
+
     id: SecretIdentifier | None = sub("flyte_api.messages.flyteidl2.secret.definition:SecretIdentifier")
     include_system_secrets: bool = False
     """Whether to include system secrets of the control plane."""
@@ -171,6 +174,7 @@ class GetSecretResponse(Message):
 
     FULL_NAME = "flyteidl2.secret.GetSecretResponse"
     FIELDS = (("secret", 1, "message", "optional"),)
+
     secret: Secret | None = sub("flyte_api.messages.flyteidl2.secret.definition:Secret")
 
     @staticmethod
@@ -204,6 +208,7 @@ class DeleteSecretRequest(Message):
         ("id", 1, "message", "optional"),
         ("include_system_secrets", 2, "bool"),
     )
+
     id: SecretIdentifier | None = sub("flyte_api.messages.flyteidl2.secret.definition:SecretIdentifier")
     include_system_secrets: bool = False
     """Whether to include system secrets of the control plane."""
@@ -256,6 +261,7 @@ class ListSecretsRequest(Message):
         ("per_cluster_tokens", 6, "map<string,string>", "map"),
         ("include_system_secrets", 7, "bool"),
     )
+
     organization: str = ""
     domain: str = ""
     project: str = ""
@@ -334,6 +340,7 @@ class ListSecretsResponse(Message):
         ("token", 2, "string"),
         ("per_cluster_tokens", 3, "map<string,string>", "map"),
     )
+
     secrets: list[Secret] = sub_list("flyte_api.messages.flyteidl2.secret.definition:Secret")
     token: str = ""
     per_cluster_tokens: dict[str, str] = map_field("string", "string")

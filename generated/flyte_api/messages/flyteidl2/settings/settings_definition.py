@@ -38,6 +38,7 @@ class SettingState(Enum):
 
     __full_name__ = "flyteidl2.settings.SettingState"
     __proto_prefix__ = "SETTING_STATE_"
+
     INHERIT = 0
     """Inherited from the scope above."""
     UNSET = 1
@@ -51,6 +52,7 @@ class ScopeLevel(Enum):
 
     __full_name__ = "flyteidl2.settings.ScopeLevel"
     __proto_prefix__ = "SCOPE_LEVEL_"
+
     ORG = 0
     DOMAIN = 1
     PROJECT = 2
@@ -61,6 +63,7 @@ class StringValues(Message):
 
     FULL_NAME = "flyteidl2.settings.StringValues"
     FIELDS = (("values", 1, "string", "repeated"),)
+
     values: list[str] = scalar_list()
 
     @staticmethod
@@ -91,6 +94,7 @@ class StringMap(Message):
 
     FULL_NAME = "flyteidl2.settings.StringMap"
     FIELDS = (("entries", 1, "map<string,string>", "map"),)
+
     entries: dict[str, str] = map_field("string", "string")
 
     @staticmethod
@@ -125,6 +129,7 @@ class SettingsKey(Message):
         ("domain", 2, "string"),
         ("project", 3, "string"),
     )
+
     org: str = ""
     domain: str = ""
     project: str = ""
@@ -173,6 +178,7 @@ class StringSetting(Message):
         ("string_value", 2, "string"),
         ("scope_level", 3, "enum"),
     )
+
     state: SettingState = enum_field("flyte_api.messages.flyteidl2.settings.settings_definition:SettingState")
     string_value: str = ""
     scope_level: ScopeLevel = enum_field("flyte_api.messages.flyteidl2.settings.settings_definition:ScopeLevel")
@@ -221,6 +227,7 @@ class Int64Setting(Message):
         ("int_value", 2, "int64"),
         ("scope_level", 3, "enum"),
     )
+
     state: SettingState = enum_field("flyte_api.messages.flyteidl2.settings.settings_definition:SettingState")
     int_value: int = 0
     scope_level: ScopeLevel = enum_field("flyte_api.messages.flyteidl2.settings.settings_definition:ScopeLevel")
@@ -269,6 +276,7 @@ class BoolSetting(Message):
         ("bool_value", 2, "bool"),
         ("scope_level", 3, "enum"),
     )
+
     state: SettingState = enum_field("flyte_api.messages.flyteidl2.settings.settings_definition:SettingState")
     bool_value: bool = False
     scope_level: ScopeLevel = enum_field("flyte_api.messages.flyteidl2.settings.settings_definition:ScopeLevel")
@@ -317,6 +325,7 @@ class StringMapSetting(Message):
         ("map_value", 2, "message", "optional"),
         ("scope_level", 3, "enum"),
     )
+
     state: SettingState = enum_field("flyte_api.messages.flyteidl2.settings.settings_definition:SettingState")
     map_value: StringMap | None = sub("flyte_api.messages.flyteidl2.settings.settings_definition:StringMap")
     scope_level: ScopeLevel = enum_field("flyte_api.messages.flyteidl2.settings.settings_definition:ScopeLevel")
@@ -365,6 +374,7 @@ class QuantitySetting(Message):
         ("quantity_value", 2, "string"),
         ("scope_level", 3, "enum"),
     )
+
     state: SettingState = enum_field("flyte_api.messages.flyteidl2.settings.settings_definition:SettingState")
     quantity_value: str = ""
     scope_level: ScopeLevel = enum_field("flyte_api.messages.flyteidl2.settings.settings_definition:ScopeLevel")
@@ -413,6 +423,7 @@ class AcceleratorSetting(Message):
         ("accelerator_value", 2, "message", "optional"),
         ("scope_level", 3, "enum"),
     )
+
     state: SettingState = enum_field("flyte_api.messages.flyteidl2.settings.settings_definition:SettingState")
     accelerator_value: GPUAccelerator | None = sub("flyte_api.messages.flyteidl2.core.tasks:GPUAccelerator")
     scope_level: ScopeLevel = enum_field("flyte_api.messages.flyteidl2.settings.settings_definition:ScopeLevel")
@@ -463,6 +474,7 @@ class RunSettings(Message):
         ("max_action_concurrency", 2, "message", "optional"),
         ("run_base_dir", 3, "message", "optional"),
     )
+
     default_queue: StringSetting | None = sub("flyte_api.messages.flyteidl2.settings.settings_definition:StringSetting")
     max_action_concurrency: Int64Setting | None = sub(
         "flyte_api.messages.flyteidl2.settings.settings_definition:Int64Setting"
@@ -511,6 +523,7 @@ class SecuritySettings(Message):
 
     FULL_NAME = "flyteidl2.settings.SecuritySettings"
     FIELDS = (("service_account", 1, "message", "optional"),)
+
     service_account: StringSetting | None = sub(
         "flyte_api.messages.flyteidl2.settings.settings_definition:StringSetting"
     )
@@ -545,6 +558,7 @@ class StorageSettings(Message):
 
     FULL_NAME = "flyteidl2.settings.StorageSettings"
     FIELDS = (("raw_data_path", 1, "message", "optional"),)
+
     raw_data_path: StringSetting | None = sub("flyte_api.messages.flyteidl2.settings.settings_definition:StringSetting")
 
     @staticmethod
@@ -580,6 +594,7 @@ class TaskResourceDefaults(Message):
         ("memory", 3, "message", "optional"),
         ("storage", 4, "message", "optional"),
     )
+
     cpu: QuantitySetting | None = sub("flyte_api.messages.flyteidl2.settings.settings_definition:QuantitySetting")
     gpu: QuantitySetting | None = sub("flyte_api.messages.flyteidl2.settings.settings_definition:QuantitySetting")
     memory: QuantitySetting | None = sub("flyte_api.messages.flyteidl2.settings.settings_definition:QuantitySetting")
@@ -636,6 +651,7 @@ class TaskResourceSettings(Message):
         ("mirror_limits_request", 3, "message", "optional"),
         ("default_accelerator", 4, "message", "optional"),
     )
+
     min: TaskResourceDefaults | None = sub(
         "flyte_api.messages.flyteidl2.settings.settings_definition:TaskResourceDefaults"
     )
@@ -702,6 +718,7 @@ class AppSettings(Message):
         ("disallow_anonymous", 1, "message", "optional"),
         ("app_dns_strategy", 2, "message", "optional"),
     )
+
     disallow_anonymous: BoolSetting | None = sub(
         "flyte_api.messages.flyteidl2.settings.settings_definition:BoolSetting"
     )
@@ -757,6 +774,7 @@ class Settings(Message):
         ("app", 8, "message", "optional"),
         ("pod_template_name", 9, "message", "optional"),
     )
+
     run: RunSettings | None = sub("flyte_api.messages.flyteidl2.settings.settings_definition:RunSettings")
     security: SecuritySettings | None = sub(
         "flyte_api.messages.flyteidl2.settings.settings_definition:SecuritySettings"

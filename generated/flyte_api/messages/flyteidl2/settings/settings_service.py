@@ -22,6 +22,7 @@ class SettingsRecord(Message):
         ("settings", 2, "message", "optional"),
         ("version", 3, "uint64"),
     )
+
     key: SettingsKey | None = sub("flyte_api.messages.flyteidl2.settings.settings_definition:SettingsKey")
     """The scope."""
     settings: Settings | None = sub("flyte_api.messages.flyteidl2.settings.settings_definition:Settings")
@@ -69,6 +70,7 @@ class GetSettingsRequest(Message):
 
     FULL_NAME = "flyteidl2.settings.GetSettingsRequest"
     FIELDS = (("key", 1, "message", "optional"),)
+
     key: SettingsKey | None = sub("flyte_api.messages.flyteidl2.settings.settings_definition:SettingsKey")
 
     @staticmethod
@@ -99,6 +101,7 @@ class GetSettingsResponse(Message):
 
     FULL_NAME = "flyteidl2.settings.GetSettingsResponse"
     FIELDS = (("settingsRecord", 1, "message", "optional"),)
+
     settingsRecord: SettingsRecord | None = sub("flyte_api.messages.flyteidl2.settings.settings_service:SettingsRecord")
 
     @staticmethod
@@ -131,6 +134,7 @@ class GetSettingsForEditRequest(Message):
 
     FULL_NAME = "flyteidl2.settings.GetSettingsForEditRequest"
     FIELDS = (("key", 1, "message", "optional"),)
+
     key: SettingsKey | None = sub("flyte_api.messages.flyteidl2.settings.settings_definition:SettingsKey")
 
     @staticmethod
@@ -164,6 +168,7 @@ class GetSettingsForEditResponse(Message):
         ("requestedKey", 1, "message", "optional"),
         ("levels", 2, "message", "repeated"),
     )
+
     requestedKey: SettingsKey | None = sub("flyte_api.messages.flyteidl2.settings.settings_definition:SettingsKey")
     levels: list[SettingsRecord] = sub_list("flyte_api.messages.flyteidl2.settings.settings_service:SettingsRecord")
 
@@ -204,6 +209,7 @@ class CreateSettingsRequest(Message):
         ("key", 1, "message", "optional"),
         ("settings", 2, "message", "optional"),
     )
+
     key: SettingsKey | None = sub("flyte_api.messages.flyteidl2.settings.settings_definition:SettingsKey")
     settings: Settings | None = sub("flyte_api.messages.flyteidl2.settings.settings_definition:Settings")
 
@@ -241,6 +247,7 @@ class CreateSettingsResponse(Message):
 
     FULL_NAME = "flyteidl2.settings.CreateSettingsResponse"
     FIELDS = (("settingsRecord", 1, "message", "optional"),)
+
     settingsRecord: SettingsRecord | None = sub("flyte_api.messages.flyteidl2.settings.settings_service:SettingsRecord")
 
     @staticmethod
@@ -277,6 +284,7 @@ class UpdateSettingsRequest(Message):
         ("settings", 2, "message", "optional"),
         ("version", 3, "uint64"),
     )
+
     key: SettingsKey | None = sub("flyte_api.messages.flyteidl2.settings.settings_definition:SettingsKey")
     """The scope."""
     settings: Settings | None = sub("flyte_api.messages.flyteidl2.settings.settings_definition:Settings")
@@ -324,6 +332,7 @@ class UpdateSettingsResponse(Message):
 
     FULL_NAME = "flyteidl2.settings.UpdateSettingsResponse"
     FIELDS = (("settingsRecord", 1, "message", "optional"),)
+
     settingsRecord: SettingsRecord | None = sub("flyte_api.messages.flyteidl2.settings.settings_service:SettingsRecord")
 
     @staticmethod

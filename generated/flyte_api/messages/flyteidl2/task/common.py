@@ -41,6 +41,7 @@ class FixedRateUnit(Enum):
 
     __full_name__ = "flyteidl2.task.FixedRateUnit"
     __proto_prefix__ = "FIXED_RATE_UNIT_"
+
     UNSPECIFIED = 0
     """Unknown; schedulers ignore it."""
     MINUTE = 1
@@ -55,6 +56,7 @@ class TriggerAutomationSpecType(Enum):
     """The automation of a trigger: what makes it fire by itself."""
 
     __full_name__ = "flyteidl2.task.TriggerAutomationSpecType"
+
     TYPE_UNSPECIFIED = 0
     TYPE_NONE = 1
     """None: it fires only on request."""
@@ -72,6 +74,7 @@ class NamedParameter(Message):
         ("name", 1, "string"),
         ("parameter", 2, "message", "optional"),
     )
+
     name: str = ""
     """Name of the input."""
     parameter: Parameter | None = sub("flyte_api.messages.flyteidl2.core.interface:Parameter")
@@ -115,6 +118,7 @@ class FixedRate(Message):
         ("unit", 2, "enum"),
         ("start_time", 3, "message", "optional"),
     )
+
     value: int = 0
     """Interval, in units of `unit`."""
     unit: FixedRateUnit = enum_field("flyte_api.messages.flyteidl2.task.common:FixedRateUnit")
@@ -165,6 +169,7 @@ class Cron(Message):
         ("expression", 1, "string"),
         ("timezone", 2, "string"),
     )
+
     expression: str = ""
     """Minute, hour, day of month, month and day of week, or a word such as `@hourly`."""
     timezone: str = ""
@@ -209,6 +214,7 @@ class Schedule(Message):
         ("kickoff_time_input_arg", 3, "string"),
         ("cron", 4, "message", "optional", "expression"),
     )
+
     rate: FixedRate | None = sub("flyte_api.messages.flyteidl2.task.common:FixedRate")
     """At a fixed interval."""
     cron_expression: str | None = deprecated_field(None, "Use `cron`.")
@@ -280,6 +286,7 @@ class ArtifactTrigger(Message):
         ("partitions", 4, "map<string,string>", "map"),
         ("partition_input_args", 5, "map<string,string>", "map"),
     )
+
     artifact_name: str = ""
     """Name of the artifact, in the trigger's own project and domain."""
     version: str = ""
@@ -347,6 +354,7 @@ class TriggerAutomationSpec(Message):
         ("schedule", 2, "message", "optional", "automation"),
         ("artifact", 3, "message", "optional", "automation"),
     )
+
     type: TriggerAutomationSpecType = enum_field("flyte_api.messages.flyteidl2.task.common:TriggerAutomationSpecType")
     """Which kind of automation it is."""
     schedule: Schedule | None = sub("flyte_api.messages.flyteidl2.task.common:Schedule")
@@ -404,6 +412,7 @@ class NamedLiteral(Message):
         ("name", 1, "string"),
         ("value", 2, "message", "optional"),
     )
+
     name: str = ""
     """Name of the input or output; outputs are called `o0`, `o1` and so on unless the task names them."""
     value: Literal | None = sub("flyte_api.messages.flyteidl2.core.literals:Literal")
@@ -446,6 +455,7 @@ class OutputReferences(Message):
         ("output_uri", 1, "string"),
         ("report_uri", 2, "string"),
     )
+
     output_uri: str = ""
     """The outputs, as a `task.Outputs` message."""
     report_uri: str = ""
@@ -488,6 +498,7 @@ class Inputs(Message):
         ("literals", 1, "message", "repeated"),
         ("context", 2, "message", "repeated"),
     )
+
     literals: list[NamedLiteral] = sub_list("flyte_api.messages.flyteidl2.task.common:NamedLiteral")
     """The values, in the order of the interface."""
     context: list[KeyValuePair] = sub_list("flyte_api.messages.flyteidl2.core.literals:KeyValuePair")
@@ -536,6 +547,7 @@ class ProducedArtifact(Message):
         ("partitions", 7, "message", "optional"),
         ("time_partition", 8, "message", "optional"),
     )
+
     output: str = ""
     """Name of the output."""
     name: str = ""
@@ -630,6 +642,7 @@ class Outputs(Message):
         ("literals", 1, "message", "repeated"),
         ("produced_artifacts", 3, "message", "repeated"),
     )
+
     literals: list[NamedLiteral] = sub_list("flyte_api.messages.flyteidl2.task.common:NamedLiteral")
     """The values, in the order of the interface."""
     produced_artifacts: list[ProducedArtifact] = sub_list("flyte_api.messages.flyteidl2.task.common:ProducedArtifact")

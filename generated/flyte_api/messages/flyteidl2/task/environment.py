@@ -14,6 +14,7 @@ class Environment(Message):
         ("name", 1, "string"),
         ("description", 2, "string"),
     )
+
     name: str = ""
     """Name, which is also the first part of its tasks' names."""
     description: str = ""

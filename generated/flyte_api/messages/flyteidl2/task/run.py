@@ -49,6 +49,7 @@ class CacheLookupScope(Enum):
 
     __full_name__ = "flyteidl2.task.CacheLookupScope"
     __proto_prefix__ = "CACHE_LOOKUP_SCOPE_"
+
     UNSPECIFIED = 0
     """The server's default."""
     GLOBAL = 1
@@ -62,6 +63,7 @@ class TaskSpecSource(Enum):
 
     __full_name__ = "flyteidl2.task.TaskSpecSource"
     __proto_prefix__ = "TASK_SPEC_SOURCE_"
+
     UNSPECIFIED = 0
     """Unknown."""
     DEPLOYED = 1
@@ -75,6 +77,7 @@ class Labels(Message):
 
     FULL_NAME = "flyteidl2.task.Labels"
     FIELDS = (("values", 1, "map<string,string>", "map"),)
+
     values: dict[str, str] = map_field("string", "string")
     """The pairs."""
 
@@ -106,6 +109,7 @@ class Annotations(Message):
 
     FULL_NAME = "flyteidl2.task.Annotations"
     FIELDS = (("values", 1, "map<string,string>", "map"),)
+
     values: dict[str, str] = map_field("string", "string")
     """The pairs."""
 
@@ -137,6 +141,7 @@ class Envs(Message):
 
     FULL_NAME = "flyteidl2.task.Envs"
     FIELDS = (("values", 1, "message", "repeated"),)
+
     values: list[KeyValuePair] = sub_list("flyte_api.messages.flyteidl2.core.literals:KeyValuePair")
     """Names and values."""
 
@@ -168,6 +173,7 @@ class RawDataStorage(Message):
 
     FULL_NAME = "flyteidl2.task.RawDataStorage"
     FIELDS = (("raw_data_prefix", 1, "string"),)
+
     raw_data_prefix: str = ""
     """Prefix in object storage; empty for the server's default."""
 
@@ -202,6 +208,7 @@ class CacheConfig(Message):
         ("overwrite_cache", 1, "bool"),
         ("cache_lookup_scope", 2, "enum"),
     )
+
     overwrite_cache: bool = False
     """Whether to run tasks even if their outputs are cached, and replace the cached outputs."""
     cache_lookup_scope: CacheLookupScope = enum_field("flyte_api.messages.flyteidl2.task.run:CacheLookupScope")
@@ -241,6 +248,7 @@ class Recover(Message):
 
     FULL_NAME = "flyteidl2.task.Recover"
     FIELDS = (("force_rerun_actions", 1, "string", "repeated"),)
+
     force_rerun_actions: list[str] = scalar_list()
     """Names of actions to rerun even though they succeeded."""
 
@@ -293,6 +301,7 @@ class RunSpec(Message):
         ("recover", 19, "message", "optional"),
         ("default_settings", 20, "message", "optional"),
     )
+
     labels: Labels | None = sub("flyte_api.messages.flyteidl2.task.run:Labels")
     """Labels of the run, also applied to its Kubernetes objects."""
     annotations: Annotations | None = sub("flyte_api.messages.flyteidl2.task.run:Annotations")
@@ -498,6 +507,7 @@ class DefaultSettings(Message):
         ("pod_template_name", 1, "string"),
         ("task_resource_defaults", 2, "message", "optional"),
     )
+
     pod_template_name: str = ""
     """Name of a pod template in the cluster."""
     task_resource_defaults: TaskResourceDefaults | None = sub(
@@ -545,6 +555,7 @@ class TaskResourceDefaults(Message):
         ("max", 2, "message", "repeated"),
         ("default_accelerator", 3, "message", "optional"),
     )
+
     requests: list[ResourcesResourceEntry] = sub_list("flyte_api.messages.flyteidl2.core.tasks:ResourcesResourceEntry")
     """Default requests."""
     max: list[ResourcesResourceEntry] = sub_list("flyte_api.messages.flyteidl2.core.tasks:ResourcesResourceEntry")
@@ -594,6 +605,7 @@ class InlineRuleList(Message):
 
     FULL_NAME = "flyteidl2.task.InlineRuleList"
     FIELDS = (("rules", 1, "message", "repeated"),)
+
     rules: list[InlineRule] = sub_list("flyte_api.messages.flyteidl2.task.run:InlineRule")
     """The rules, which are independent of each other."""
 
@@ -629,6 +641,7 @@ class InlineRule(Message):
         ("delivery_config_name", 2, "string", "optional", "delivery"),
         ("delivery_template", 3, "message", "optional", "delivery"),
     )
+
     on_phases: list[ActionPhase] = enum_list("flyte_api.messages.flyteidl2.common.phase:ActionPhase")
     """The phases: SUCCEEDED, FAILED, ABORTED and TIMED_OUT in any combination, or PAUSED alone."""
     delivery_config_name: str | None = None

@@ -47,6 +47,7 @@ class TaskName(Message):
         ("domain", 3, "string"),
         ("name", 4, "string"),
     )
+
     org: str = ""
     """Organization; servers with a single one ignore it."""
     project: str = ""
@@ -108,6 +109,7 @@ class TaskIdentifier(Message):
         ("name", 4, "string"),
         ("version", 5, "string"),
     )
+
     org: str = ""
     """Organization; servers with a single one ignore it."""
     project: str = ""
@@ -174,6 +176,7 @@ class TaskTriggersSummary(Message):
         ("stats", 2, "message", "optional", "summary"),
         ("details", 3, "message", "optional", "summary"),
     )
+
     stats: TaskTriggersSummaryTriggerStats | None = sub(
         "flyte_api.messages.flyteidl2.task.task_definition:TaskTriggersSummaryTriggerStats"
     )
@@ -228,6 +231,7 @@ class TaskTriggersSummaryTriggerDetails(Message):
         ("active", 2, "bool"),
         ("automation_spec", 3, "message", "optional"),
     )
+
     name: str = ""
     """Name of the trigger."""
     active: bool = False
@@ -282,6 +286,7 @@ class TaskTriggersSummaryTriggerStats(Message):
         ("total", 1, "uint32"),
         ("active", 2, "uint32"),
     )
+
     total: int = 0
     """All triggers."""
     active: int = 0
@@ -326,6 +331,7 @@ class LatestRunSummary(Message):
         ("phase", 3, "enum"),
         ("root_task_name", 4, "string"),
     )
+
     run_id: RunIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RunIdentifier")
     """The run."""
     run_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
@@ -388,6 +394,7 @@ class TaskMetadata(Message):
         ("triggers_summary", 5, "message", "optional"),
         ("short_description", 6, "string"),
     )
+
     deployed_by: EnrichedIdentity | None = sub("flyte_api.messages.flyteidl2.common.identity:EnrichedIdentity")
     """Who deployed it, if known."""
     short_name: str = ""
@@ -463,6 +470,7 @@ class TaskSummary(Message):
 
     FULL_NAME = "flyteidl2.task.TaskSummary"
     FIELDS = (("latest_run", 1, "message", "optional"),)
+
     latest_run: LatestRunSummary | None = sub("flyte_api.messages.flyteidl2.task.task_definition:LatestRunSummary")
     """The newest run, if the server records it."""
 
@@ -498,6 +506,7 @@ class Task(Message):
         ("metadata", 2, "message", "optional"),
         ("task_summary", 3, "message", "optional"),
     )
+
     task_id: TaskIdentifier | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskIdentifier")
     """Name and version."""
     metadata: TaskMetadata | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskMetadata")
@@ -545,6 +554,7 @@ class SourceCode(Message):
 
     FULL_NAME = "flyteidl2.task.SourceCode"
     FIELDS = (("link", 1, "string"),)
+
     link: str = ""
     """Address of the source, such as a permalink into a repository."""
 
@@ -580,6 +590,7 @@ class DocumentationEntity(Message):
         ("long_description", 2, "string"),
         ("source_code", 3, "message", "optional"),
     )
+
     short_description: str = ""
     """A sentence or two; cut off at 255 bytes."""
     long_description: str = ""
@@ -633,6 +644,7 @@ class TaskSpec(Message):
         ("environment", 4, "message", "optional"),
         ("documentation", 5, "message", "optional"),
     )
+
     task_template: TaskTemplate | None = sub("flyte_api.messages.flyteidl2.core.tasks:TaskTemplate")
     """Type, interface, container, resources and retries."""
     default_inputs: list[NamedParameter] = sub_list("flyte_api.messages.flyteidl2.task.common:NamedParameter")
@@ -698,6 +710,7 @@ class TraceSpec(Message):
 
     FULL_NAME = "flyteidl2.task.TraceSpec"
     FIELDS = (("interface", 1, "message", "optional"),)
+
     interface: TypedInterface | None = sub("flyte_api.messages.flyteidl2.core.interface:TypedInterface")
     """Its inputs and outputs."""
 
@@ -733,6 +746,7 @@ class TaskDetails(Message):
         ("metadata", 2, "message", "optional"),
         ("spec", 3, "message", "optional"),
     )
+
     task_id: TaskIdentifier | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskIdentifier")
     """Name and version."""
     metadata: TaskMetadata | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskMetadata")
@@ -784,6 +798,7 @@ class TaskTrigger(Message):
         ("spec", 2, "message", "optional"),
         ("automation_spec", 3, "message", "optional"),
     )
+
     name: str = ""
     """Name, unique within the task."""
     spec: TaskTriggerSpec | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskTriggerSpec")
@@ -841,6 +856,7 @@ class TaskTriggerSpec(Message):
         ("description", 4, "string"),
         ("offloaded_input_data", 5, "message", "optional", "input_wrapper"),
     )
+
     active: bool = False
     """Whether it is active."""
     inputs: Inputs | None = sub("flyte_api.messages.flyteidl2.task.common:Inputs")

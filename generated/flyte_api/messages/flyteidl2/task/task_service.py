@@ -46,6 +46,7 @@ class DeployTaskRequest(Message):
         ("spec", 2, "message", "optional"),
         ("triggers", 3, "message", "repeated"),
     )
+
     task_id: TaskIdentifier | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskIdentifier")
     """Name and version of the task. The project must exist."""
     spec: TaskSpec | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskSpec")
@@ -101,6 +102,7 @@ class GetTaskDetailsRequest(Message):
 
     FULL_NAME = "flyteidl2.task.GetTaskDetailsRequest"
     FIELDS = (("task_id", 1, "message", "optional"),)
+
     task_id: TaskIdentifier | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskIdentifier")
     """The task, version included."""
 
@@ -132,6 +134,7 @@ class GetTaskDetailsResponse(Message):
 
     FULL_NAME = "flyteidl2.task.GetTaskDetailsResponse"
     FIELDS = (("details", 1, "message", "optional"),)
+
     details: TaskDetails | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskDetails")
     """The task."""
 
@@ -168,6 +171,7 @@ class ListTasksRequest(Message):
         ("project_id", 3, "message", "optional", "scope_by"),
         ("known_filters", 4, "message", "repeated"),
     )
+
     request: ListRequest | None = sub("flyte_api.messages.flyteidl2.common.list:ListRequest")
     """Page, order and filters. Fields: project, domain, name, version, environment, function_name, deployed_by,
     created_at, updated_at and the trigger counts. The newest come first by default.
@@ -237,6 +241,7 @@ class ListTasksRequestKnownFilter(Message):
         ("deployed_by", 1, "string", "optional", "filter_by"),
         ("is_entrypoint", 2, "bool", "optional", "filter_by"),
     )
+
     deployed_by: str | None = None
     """Subject of the user who deployed the task."""
     is_entrypoint: bool | None = None
@@ -287,6 +292,7 @@ class ListTasksResponse(Message):
         ("token", 2, "string"),
         ("metadata", 3, "message", "optional"),
     )
+
     tasks: list[Task] = sub_list("flyte_api.messages.flyteidl2.task.task_definition:Task")
     """The tasks on this page."""
     token: str = ""
@@ -339,6 +345,7 @@ class ListTasksResponseListTasksMetadata(Message):
         ("total", 1, "uint32"),
         ("filtered_total", 2, "uint32"),
     )
+
     total: int = 0
     """Task names in scope."""
     filtered_total: int = 0
@@ -381,6 +388,7 @@ class ListVersionsRequest(Message):
         ("request", 1, "message", "optional"),
         ("task_name", 2, "message", "optional"),
     )
+
     request: ListRequest | None = sub("flyte_api.messages.flyteidl2.common.list:ListRequest")
     """Page, order and filters. Fields: version and created_at."""
     task_name: TaskName | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskName")
@@ -423,6 +431,7 @@ class ListVersionsResponse(Message):
         ("versions", 1, "message", "repeated"),
         ("token", 2, "string"),
     )
+
     versions: list[ListVersionsResponseVersionResponse] = sub_list(
         "flyte_api.messages.flyteidl2.task.task_service:ListVersionsResponseVersionResponse"
     )
@@ -469,6 +478,7 @@ class ListVersionsResponseVersionResponse(Message):
         ("deployed_by", 3, "message", "optional"),
         ("latest_run", 4, "message", "optional"),
     )
+
     version: str = ""
     """The version."""
     deployed_at: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")

@@ -37,6 +37,7 @@ class TriggerRevisionAction(Enum):
 
     __full_name__ = "flyteidl2.trigger.TriggerRevisionAction"
     __proto_prefix__ = "TRIGGER_REVISION_ACTION_"
+
     UNSPECIFIED = 0
     DEPLOY = 1
     """It was deployed, for the first time or again."""
@@ -56,6 +57,7 @@ class TriggerMetadata(Message):
         ("deployed_by", 1, "message", "optional"),
         ("updated_by", 2, "message", "optional"),
     )
+
     deployed_by: EnrichedIdentity | None = sub("flyte_api.messages.flyteidl2.common.identity:EnrichedIdentity")
     """Who deployed it last."""
     updated_by: EnrichedIdentity | None = sub("flyte_api.messages.flyteidl2.common.identity:EnrichedIdentity")
@@ -102,6 +104,7 @@ class TriggerSpec(Message):
         ("description", 6, "string"),
         ("offloaded_input_data", 7, "message", "optional", "input_wrapper"),
     )
+
     inputs: Inputs | None = sub("flyte_api.messages.flyteidl2.task.common:Inputs")
     """The values themselves."""
     run_spec: RunSpec | None = sub("flyte_api.messages.flyteidl2.task.run:RunSpec")
@@ -187,6 +190,7 @@ class TriggerStatus(Message):
         ("triggered_at", 3, "message", "optional"),
         ("deleted_at", 4, "message", "optional"),
     )
+
     deployed_at: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
     """When it was deployed last."""
     updated_at: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
@@ -248,6 +252,7 @@ class TriggerRevision(Message):
         ("action", 4, "enum"),
         ("created_at", 5, "message", "optional"),
     )
+
     id: TriggerIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:TriggerIdentifier")
     """The trigger, and the number of the revision."""
     metadata: TriggerMetadata | None = sub("flyte_api.messages.flyteidl2.trigger.trigger_definition:TriggerMetadata")
@@ -320,6 +325,7 @@ class TriggerDetails(Message):
         ("automation_spec", 5, "message", "optional"),
         ("description", 6, "string", "optional"),
     )
+
     id: TriggerIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:TriggerIdentifier")
     """The trigger, and the number of the revision."""
     metadata: TriggerMetadata | None = sub("flyte_api.messages.flyteidl2.trigger.trigger_definition:TriggerMetadata")
@@ -401,6 +407,7 @@ class Trigger(Message):
         ("active", 5, "bool"),
         ("automation_spec", 6, "message", "optional"),
     )
+
     id: TriggerIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:TriggerIdentifier")
     """The trigger, and the number of its latest revision."""
     metadata: TriggerMetadata | None = sub("flyte_api.messages.flyteidl2.trigger.trigger_definition:TriggerMetadata")

@@ -44,6 +44,7 @@ class DeployTriggerRequest(Message):
         ("name", 4, "message", "optional"),
         ("revision", 5, "uint64"),
     )
+
     spec: TriggerSpec | None = sub("flyte_api.messages.flyteidl2.trigger.trigger_definition:TriggerSpec")
     """The runs that it starts."""
     automation_spec: TriggerAutomationSpec | None = sub(
@@ -103,6 +104,7 @@ class DeployTriggerResponse(Message):
 
     FULL_NAME = "flyteidl2.trigger.DeployTriggerResponse"
     FIELDS = (("trigger", 1, "message", "optional"),)
+
     trigger: TriggerDetails | None = sub("flyte_api.messages.flyteidl2.trigger.trigger_definition:TriggerDetails")
     """The stored trigger."""
 
@@ -134,6 +136,7 @@ class GetTriggerDetailsRequest(Message):
 
     FULL_NAME = "flyteidl2.trigger.GetTriggerDetailsRequest"
     FIELDS = (("name", 1, "message", "optional"),)
+
     name: TriggerName | None = sub("flyte_api.messages.flyteidl2.common.identifier:TriggerName")
     """The trigger."""
 
@@ -165,6 +168,7 @@ class GetTriggerDetailsResponse(Message):
 
     FULL_NAME = "flyteidl2.trigger.GetTriggerDetailsResponse"
     FIELDS = (("trigger", 1, "message", "optional"),)
+
     trigger: TriggerDetails | None = sub("flyte_api.messages.flyteidl2.trigger.trigger_definition:TriggerDetails")
     """Everything about it."""
 
@@ -196,6 +200,7 @@ class GetTriggerRevisionDetailsRequest(Message):
 
     FULL_NAME = "flyteidl2.trigger.GetTriggerRevisionDetailsRequest"
     FIELDS = (("id", 1, "message", "optional"),)
+
     id: TriggerIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:TriggerIdentifier")
     """The trigger, and the number of the revision."""
 
@@ -227,6 +232,7 @@ class GetTriggerRevisionDetailsResponse(Message):
 
     FULL_NAME = "flyteidl2.trigger.GetTriggerRevisionDetailsResponse"
     FIELDS = (("trigger", 1, "message", "optional"),)
+
     trigger: TriggerDetails | None = sub("flyte_api.messages.flyteidl2.trigger.trigger_definition:TriggerDetails")
     """Everything about the trigger at that revision."""
 
@@ -264,6 +270,7 @@ class ListTriggersRequest(Message):
         ("task_id", 4, "message", "optional", "scope_by"),
         ("task_name", 5, "message", "optional", "scope_by"),
     )
+
     request: ListRequest | None = sub("flyte_api.messages.flyteidl2.common.list:ListRequest")
     """Page, filters and order."""
     org: str | None = None
@@ -343,6 +350,7 @@ class ListTriggersResponse(Message):
         ("triggers", 1, "message", "repeated"),
         ("token", 2, "string"),
     )
+
     triggers: list[Trigger] = sub_list("flyte_api.messages.flyteidl2.trigger.trigger_definition:Trigger")
     """The triggers."""
     token: str = ""
@@ -385,6 +393,7 @@ class GetTriggerRevisionHistoryRequest(Message):
         ("request", 1, "message", "optional"),
         ("name", 2, "message", "optional"),
     )
+
     request: ListRequest | None = sub("flyte_api.messages.flyteidl2.common.list:ListRequest")
     """Page. Servers ignore filters and order."""
     name: TriggerName | None = sub("flyte_api.messages.flyteidl2.common.identifier:TriggerName")
@@ -427,6 +436,7 @@ class GetTriggerRevisionHistoryResponse(Message):
         ("triggers", 1, "message", "repeated"),
         ("token", 2, "string"),
     )
+
     triggers: list[TriggerRevision] = sub_list(
         "flyte_api.messages.flyteidl2.trigger.trigger_definition:TriggerRevision"
     )
@@ -471,6 +481,7 @@ class UpdateTriggersRequest(Message):
         ("names", 1, "message", "repeated"),
         ("active", 2, "bool"),
     )
+
     names: list[TriggerName] = sub_list("flyte_api.messages.flyteidl2.common.identifier:TriggerName")
     """The triggers."""
     active: bool = False
@@ -516,6 +527,7 @@ class DeleteTriggersRequest(Message):
 
     FULL_NAME = "flyteidl2.trigger.DeleteTriggersRequest"
     FIELDS = (("names", 1, "message", "repeated"),)
+
     names: list[TriggerName] = sub_list("flyte_api.messages.flyteidl2.common.identifier:TriggerName")
     """The triggers."""
 

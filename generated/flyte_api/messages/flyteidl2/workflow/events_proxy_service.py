@@ -16,6 +16,7 @@ class RecordRequest(Message):
 
     FULL_NAME = "flyteidl2.workflow.RecordRequest"
     FIELDS = (("events", 1, "message", "repeated"),)
+
     events: list[ActionEvent] = sub_list("flyte_api.messages.flyteidl2.workflow.run_definition:ActionEvent")
 
     @staticmethod

@@ -50,6 +50,7 @@ class RecordActionRequest(Message):
         ("condition", 12, "message", "optional", "spec"),
         ("recovered_from", 13, "message", "optional"),
     )
+
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     parent: str = ""
     group: str = ""
@@ -151,6 +152,7 @@ class RecordActionResponse(Message):
         ("action_id", 1, "message", "optional"),
         ("status", 2, "message", "optional"),
     )
+
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     status: Status | None = sub("flyte_api.messages.google.rpc.status:Status")
 
@@ -188,6 +190,7 @@ class RecordActionStreamRequest(Message):
 
     FULL_NAME = "flyteidl2.workflow.RecordActionStreamRequest"
     FIELDS = (("request", 1, "message", "optional"),)
+
     request: RecordActionRequest | None = sub(
         "flyte_api.messages.flyteidl2.workflow.internal_run_service:RecordActionRequest"
     )
@@ -220,6 +223,7 @@ class RecordActionStreamResponse(Message):
 
     FULL_NAME = "flyteidl2.workflow.RecordActionStreamResponse"
     FIELDS = (("response", 1, "message", "optional"),)
+
     response: RecordActionResponse | None = sub(
         "flyte_api.messages.flyteidl2.workflow.internal_run_service:RecordActionResponse"
     )
@@ -258,6 +262,7 @@ class UpdateActionStatusRequest(Message):
         ("principal", 4, "message", "optional"),
         ("abort_reason", 5, "string", "optional"),
     )
+
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     status: ActionStatus | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:ActionStatus")
     output: Literal | None = sub("flyte_api.messages.flyteidl2.core.literals:Literal")
@@ -319,6 +324,7 @@ class UpdateActionStatusResponse(Message):
         ("action_id", 1, "message", "optional"),
         ("status", 2, "message", "optional"),
     )
+
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     status: Status | None = sub("flyte_api.messages.google.rpc.status:Status")
 
@@ -359,6 +365,7 @@ class UpdateActionStatusStreamRequest(Message):
         ("request", 1, "message", "optional"),
         ("nonce", 2, "int64"),
     )
+
     request: UpdateActionStatusRequest | None = sub(
         "flyte_api.messages.flyteidl2.workflow.internal_run_service:UpdateActionStatusRequest"
     )
@@ -401,6 +408,7 @@ class UpdateActionStatusStreamResponse(Message):
         ("response", 1, "message", "optional"),
         ("nonce", 2, "int64"),
     )
+
     response: UpdateActionStatusResponse | None = sub(
         "flyte_api.messages.flyteidl2.workflow.internal_run_service:UpdateActionStatusResponse"
     )
@@ -440,6 +448,7 @@ class RecordActionEventRequest(Message):
 
     FULL_NAME = "flyteidl2.workflow.RecordActionEventRequest"
     FIELDS = (("event", 1, "message", "optional"),)
+
     event: ActionEvent | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:ActionEvent")
 
     @staticmethod
@@ -473,6 +482,7 @@ class RecordActionEventResponse(Message):
         ("action_id", 1, "message", "optional"),
         ("status", 2, "message", "optional"),
     )
+
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     status: Status | None = sub("flyte_api.messages.google.rpc.status:Status")
 
@@ -510,6 +520,7 @@ class RecordActionEventsRequest(Message):
 
     FULL_NAME = "flyteidl2.workflow.RecordActionEventsRequest"
     FIELDS = (("events", 1, "message", "repeated"),)
+
     events: list[ActionEvent] = sub_list("flyte_api.messages.flyteidl2.workflow.run_definition:ActionEvent")
 
     @staticmethod
@@ -540,6 +551,7 @@ class RecordActionEventsResponse(Message):
 
     FULL_NAME = "flyteidl2.workflow.RecordActionEventsResponse"
     FIELDS = (("status", 1, "message", "optional"),)
+
     status: Status | None = sub("flyte_api.messages.google.rpc.status:Status")
 
     @staticmethod
@@ -573,6 +585,7 @@ class RecordActionEventStreamRequest(Message):
         ("request", 1, "message", "optional"),
         ("nonce", 2, "int64"),
     )
+
     request: RecordActionEventRequest | None = sub(
         "flyte_api.messages.flyteidl2.workflow.internal_run_service:RecordActionEventRequest"
     )
@@ -615,6 +628,7 @@ class RecordActionEventStreamResponse(Message):
         ("response", 1, "message", "optional"),
         ("nonce", 2, "int64"),
     )
+
     response: RecordActionEventResponse | None = sub(
         "flyte_api.messages.flyteidl2.workflow.internal_run_service:RecordActionEventResponse"
     )

@@ -60,6 +60,7 @@ class ErrorInfoKind(Enum):
 
     __full_name__ = "flyteidl2.workflow.ErrorInfo.Kind"
     __proto_prefix__ = "KIND_"
+
     UNSPECIFIED = 0
     """Unknown."""
     USER = 1
@@ -73,6 +74,7 @@ class ClusterEventType(Enum):
 
     __full_name__ = "flyteidl2.workflow.ClusterEvent.Type"
     __proto_prefix__ = "TYPE_"
+
     UNSPECIFIED = 0
     NORMAL = 1
     WARNING = 2
@@ -83,6 +85,7 @@ class ConditionPromptType(Enum):
 
     __full_name__ = "flyteidl2.workflow.ConditionPromptType"
     __proto_prefix__ = "CONDITION_PROMPT_TYPE_"
+
     UNSPECIFIED = 0
     TEXT = 1
     MARKDOWN = 2
@@ -93,6 +96,7 @@ class ActionType(Enum):
 
     __full_name__ = "flyteidl2.workflow.ActionType"
     __proto_prefix__ = "ACTION_TYPE_"
+
     UNSPECIFIED = 0
     """Unknown."""
     TASK = 1
@@ -108,6 +112,7 @@ class RunSource(Enum):
 
     __full_name__ = "flyteidl2.workflow.RunSource"
     __proto_prefix__ = "RUN_SOURCE_"
+
     UNSPECIFIED = 0
     """Unknown."""
     WEB = 1
@@ -130,6 +135,7 @@ class Run(Message):
         ("action", 1, "message", "optional"),
         ("labels", 2, "map<string,string>", "map"),
     )
+
     action: Action | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:Action")
     """The root action. Its phase and times are those of the run."""
     labels: dict[str, str] = map_field("string", "string")
@@ -172,6 +178,7 @@ class RunDetails(Message):
         ("run_spec", 1, "message", "optional"),
         ("action", 2, "message", "optional"),
     )
+
     run_spec: RunSpec | None = sub("flyte_api.messages.flyteidl2.task.run:RunSpec")
     """Settings, including those that the server filled in."""
     action: ActionDetails | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:ActionDetails")
@@ -216,6 +223,7 @@ class TaskAction(Message):
         ("cache_key", 3, "message", "optional"),
         ("queue", 4, "string"),
     )
+
     id: TaskIdentifier | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskIdentifier")
     """The deployed task."""
     spec: TaskSpec | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskSpec")
@@ -278,6 +286,7 @@ class TraceAction(Message):
         ("outputs", 5, "message", "optional"),
         ("spec", 6, "message", "optional"),
     )
+
     name: str = ""
     """Name of the traced function."""
     phase: ActionPhase = enum_field("flyte_api.messages.flyteidl2.common.phase:ActionPhase")
@@ -357,6 +366,7 @@ class ConditionAction(Message):
         ("timeout", 10, "message", "optional"),
         ("webhook", 11, "message", "optional"),
     )
+
     name: str = ""
     """Name of the condition."""
     type: LiteralType | None = sub("flyte_api.messages.flyteidl2.core.types:LiteralType")
@@ -441,6 +451,7 @@ class ConditionWebhook(Message):
         ("url", 1, "string"),
         ("payload", 2, "message", "optional"),
     )
+
     url: str = ""
     """The address."""
     payload: Struct | None = sub("flyte_api.messages.google.protobuf.struct:Struct")
@@ -485,6 +496,7 @@ class TaskActionMetadata(Message):
         ("short_name", 3, "string"),
         ("queue", 4, "string", "optional"),
     )
+
     id: TaskIdentifier | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskIdentifier")
     """The task."""
     task_type: str = ""
@@ -540,6 +552,7 @@ class TraceActionMetadata(Message):
 
     FULL_NAME = "flyteidl2.workflow.TraceActionMetadata"
     FIELDS = (("name", 1, "string"),)
+
     name: str = ""
     """Name of the traced function."""
 
@@ -574,6 +587,7 @@ class ConditionActionMetadata(Message):
         ("name", 1, "string"),
         ("type", 5, "message", "optional"),
     )
+
     name: str = ""
     """Name of the condition."""
     type: LiteralType | None = sub("flyte_api.messages.flyteidl2.core.types:LiteralType")
@@ -629,6 +643,7 @@ class ActionMetadata(Message):
         ("relation", 17, "message", "optional"),
         ("recovered_from", 18, "message", "optional"),
     )
+
     parent: str = ""
     """Name of the action that started it; empty for the root action."""
     group: str = ""
@@ -793,6 +808,7 @@ class ActionStatus(Message):
         ("cache_status", 5, "enum"),
         ("duration_ms", 6, "uint64", "optional"),
     )
+
     phase: ActionPhase = enum_field("flyte_api.messages.flyteidl2.common.phase:ActionPhase")
     """Its phase."""
     start_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
@@ -868,6 +884,7 @@ class Action(Message):
         ("metadata", 2, "message", "optional"),
         ("status", 3, "message", "optional"),
     )
+
     id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     """Run and name."""
     metadata: ActionMetadata | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:ActionMetadata")
@@ -919,6 +936,7 @@ class EnrichedAction(Message):
         ("meets_filter", 2, "bool"),
         ("children_phase_counts", 3, "map<int32,int32>", "map"),
     )
+
     action: Action | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:Action")
     """The action."""
     meets_filter: bool = False
@@ -971,6 +989,7 @@ class ErrorInfo(Message):
         ("code", 3, "string"),
         ("gpu_fault", 4, "message", "optional"),
     )
+
     message: str = ""
     """The reported message, often with a traceback."""
     kind: ErrorInfoKind = enum_field("flyte_api.messages.flyteidl2.workflow.run_definition:ErrorInfoKind")
@@ -1029,6 +1048,7 @@ class AbortInfo(Message):
         ("reason", 1, "string"),
         ("aborted_by", 2, "message", "optional"),
     )
+
     reason: str = ""
     """The given reason."""
     aborted_by: EnrichedIdentity | None = sub("flyte_api.messages.flyteidl2.common.identity:EnrichedIdentity")
@@ -1071,6 +1091,7 @@ class SignalInfo(Message):
         ("signalled_by", 1, "message", "optional"),
         ("output", 2, "message", "optional"),
     )
+
     signalled_by: EnrichedIdentity | None = sub("flyte_api.messages.flyteidl2.common.identity:EnrichedIdentity")
     """Who answered, if known."""
     output: Literal | None = sub("flyte_api.messages.flyteidl2.core.literals:Literal")
@@ -1121,6 +1142,7 @@ class ActionDetails(Message):
         ("condition", 9, "message", "optional", "spec"),
         ("signal_info", 10, "message", "optional", "result"),
     )
+
     id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     """Run and name."""
     metadata: ActionMetadata | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:ActionMetadata")
@@ -1259,6 +1281,7 @@ class ActionAttempt(Message):
         ("log_context", 13, "message", "optional"),
         ("cache_metadata", 14, "message", "optional"),
     )
+
     phase: ActionPhase = enum_field("flyte_api.messages.flyteidl2.common.phase:ActionPhase")
     """The phase of the attempt."""
     start_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
@@ -1406,6 +1429,7 @@ class ClusterEvent(Message):
         ("count", 6, "int32"),
         ("gpu_fault", 7, "message", "optional"),
     )
+
     occurred_at: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
     """When it happened."""
     message: str = ""
@@ -1489,6 +1513,7 @@ class PhaseTransition(Message):
         ("start_time", 2, "message", "optional"),
         ("end_time", 3, "message", "optional"),
     )
+
     phase: ActionPhase = enum_field("flyte_api.messages.flyteidl2.common.phase:ActionPhase")
     """The phase."""
     start_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
@@ -1553,6 +1578,7 @@ class ActionEvent(Message):
         ("reported_time", 15, "message", "optional"),
         ("cache_metadata", 16, "message", "optional"),
     )
+
     id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     """The action."""
     attempt: int = 0
@@ -1712,6 +1738,7 @@ class ActionSpec(Message):
         ("group", 8, "string"),
         ("trace", 10, "message", "optional", "spec"),
     )
+
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     """Its run and name."""
     parent_action_name: str | None = None
@@ -1829,6 +1856,7 @@ class TaskGroup(Message):
         ("phase_counts", 13, "message", "repeated"),
         ("average_time_to_running", 14, "message", "optional"),
     )
+
     task_name: str = ""
     environment_name: str = ""
     total_runs: int = 0
@@ -1971,6 +1999,7 @@ class TaskGroupRecentStatus(Message):
         ("run_name", 1, "string"),
         ("phase", 2, "enum"),
     )
+
     run_name: str = ""
     phase: ActionPhase = enum_field("flyte_api.messages.flyteidl2.common.phase:ActionPhase")
 
@@ -2012,6 +2041,7 @@ class TaskGroupErrorCounts(Message):
         ("system_error", 2, "int64"),
         ("unspecified_error", 3, "int64"),
     )
+
     user_error: int = 0
     system_error: int = 0
     unspecified_error: int = 0
@@ -2059,6 +2089,7 @@ class TaskGroupPhaseCounts(Message):
         ("phase", 1, "enum"),
         ("count", 2, "int64"),
     )
+
     phase: ActionPhase = enum_field("flyte_api.messages.flyteidl2.common.phase:ActionPhase")
     count: int = 0
 

@@ -20,6 +20,7 @@ class TailLogsRequest(Message):
         ("action_id", 1, "message", "optional"),
         ("attempt", 2, "uint32"),
     )
+
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     attempt: int = 0
 
@@ -57,6 +58,7 @@ class TailLogsResponse(Message):
 
     FULL_NAME = "flyteidl2.workflow.TailLogsResponse"
     FIELDS = (("logs", 1, "message", "repeated"),)
+
     logs: list[TailLogsResponseLogs] = sub_list(
         "flyte_api.messages.flyteidl2.workflow.run_logs_service:TailLogsResponseLogs"
     )
@@ -89,6 +91,7 @@ class TailLogsResponseLogs(Message):
 
     FULL_NAME = "flyteidl2.workflow.TailLogsResponse.Logs"
     FIELDS = (("lines", 1, "message", "repeated"),)
+
     lines: list[LogLine] = sub_list("flyte_api.messages.flyteidl2.logs.dataplane.payload:LogLine")
 
     @staticmethod

@@ -71,6 +71,7 @@ class TruncationNoticeReason(Enum):
 
     __full_name__ = "flyteidl2.workflow.TruncationNotice.Reason"
     __proto_prefix__ = "REASON_"
+
     UNSPECIFIED = 0
     RUN_NODE_LIMIT = 1
     PARENT_CHILD_LIMIT = 2
@@ -93,6 +94,7 @@ class CreateRunRequest(Message):
         ("offloaded_input_data", 9, "message", "optional", "input_wrapper"),
         ("run_start_time", 10, "message", "optional"),
     )
+
     run_id: RunIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RunIdentifier")
     """The identifier of the run, chosen by the caller. It makes the call safe to repeat."""
     task_id: TaskIdentifier | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskIdentifier")
@@ -224,6 +226,7 @@ class CreateRunResponse(Message):
 
     FULL_NAME = "flyteidl2.workflow.CreateRunResponse"
     FIELDS = (("run", 1, "message", "optional"),)
+
     run: Run | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:Run")
     """The run, usually still queued."""
 
@@ -258,6 +261,7 @@ class AbortRunRequest(Message):
         ("run_id", 1, "message", "optional"),
         ("reason", 2, "string", "optional"),
     )
+
     run_id: RunIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RunIdentifier")
     """The run to stop."""
     reason: str | None = None
@@ -303,6 +307,7 @@ class GetRunDetailsRequest(Message):
 
     FULL_NAME = "flyteidl2.workflow.GetRunDetailsRequest"
     FIELDS = (("run_id", 1, "message", "optional"),)
+
     run_id: RunIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RunIdentifier")
     """The run."""
 
@@ -334,6 +339,7 @@ class GetRunDetailsResponse(Message):
 
     FULL_NAME = "flyteidl2.workflow.GetRunDetailsResponse"
     FIELDS = (("details", 1, "message", "optional"),)
+
     details: RunDetails | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:RunDetails")
     """The run."""
 
@@ -365,6 +371,7 @@ class WatchRunDetailsRequest(Message):
 
     FULL_NAME = "flyteidl2.workflow.WatchRunDetailsRequest"
     FIELDS = (("run_id", 1, "message", "optional"),)
+
     run_id: RunIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RunIdentifier")
     """The run."""
 
@@ -396,6 +403,7 @@ class WatchRunDetailsResponse(Message):
 
     FULL_NAME = "flyteidl2.workflow.WatchRunDetailsResponse"
     FIELDS = (("details", 1, "message", "optional"),)
+
     details: RunDetails | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:RunDetails")
     """The current run; may be empty."""
 
@@ -427,6 +435,7 @@ class GetActionDetailsRequest(Message):
 
     FULL_NAME = "flyteidl2.workflow.GetActionDetailsRequest"
     FIELDS = (("action_id", 1, "message", "optional"),)
+
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     """The action."""
 
@@ -458,6 +467,7 @@ class GetActionDetailsResponse(Message):
 
     FULL_NAME = "flyteidl2.workflow.GetActionDetailsResponse"
     FIELDS = (("details", 1, "message", "optional"),)
+
     details: ActionDetails | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:ActionDetails")
     """The action."""
 
@@ -489,6 +499,7 @@ class WatchActionDetailsRequest(Message):
 
     FULL_NAME = "flyteidl2.workflow.WatchActionDetailsRequest"
     FIELDS = (("action_id", 1, "message", "optional"),)
+
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     """The action."""
 
@@ -520,6 +531,7 @@ class WatchActionDetailsResponse(Message):
 
     FULL_NAME = "flyteidl2.workflow.WatchActionDetailsResponse"
     FIELDS = (("details", 1, "message", "optional"),)
+
     details: ActionDetails | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:ActionDetails")
     """The current action. The same state may be sent twice."""
 
@@ -551,6 +563,7 @@ class GetActionDataRequest(Message):
 
     FULL_NAME = "flyteidl2.workflow.GetActionDataRequest"
     FIELDS = (("action_id", 1, "message", "optional"),)
+
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
 
     @staticmethod
@@ -584,6 +597,7 @@ class GetActionDataResponse(Message):
         ("inputs", 1, "message", "optional"),
         ("outputs", 2, "message", "optional"),
     )
+
     inputs: Inputs | None = sub("flyte_api.messages.flyteidl2.task.common:Inputs")
     outputs: Outputs | None = sub("flyte_api.messages.flyteidl2.task.common:Outputs")
 
@@ -621,6 +635,7 @@ class GetActionDataURIsRequest(Message):
 
     FULL_NAME = "flyteidl2.workflow.GetActionDataURIsRequest"
     FIELDS = (("action_id", 1, "message", "optional"),)
+
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     """The action."""
 
@@ -655,6 +670,7 @@ class GetActionDataURIsResponse(Message):
         ("inputs_uri", 1, "string"),
         ("outputs_uri", 2, "string"),
     )
+
     inputs_uri: str = ""
     """URI of the inputs."""
     outputs_uri: str = ""
@@ -697,6 +713,7 @@ class GetActionLogContextRequest(Message):
         ("action_id", 1, "message", "optional"),
         ("attempt", 2, "uint32"),
     )
+
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     """The action."""
     attempt: int = 0
@@ -741,6 +758,7 @@ class GetActionLogContextResponse(Message):
         ("start_time", 3, "message", "optional"),
         ("end_time", 4, "message", "optional"),
     )
+
     log_context: LogContext | None = sub("flyte_api.messages.flyteidl2.core.execution:LogContext")
     """Its pods and containers."""
     cluster: str = ""
@@ -804,6 +822,7 @@ class ListRunsRequest(Message):
         ("task_id", 8, "message", "optional", "scope_by"),
         ("paused_actions_only", 9, "bool"),
     )
+
     request: ListRequest | None = sub("flyte_api.messages.flyteidl2.common.list:ListRequest")
     """Page, order and filters. Fields: run_name, phase, task_name, task_version, run_source, created_by_subject, the
     trigger fields, created_at, updated_at, ended_at and duration_ms.
@@ -904,6 +923,7 @@ class ListRunsResponse(Message):
         ("runs", 1, "message", "repeated"),
         ("token", 2, "string"),
     )
+
     runs: list[Run] = sub_list("flyte_api.messages.flyteidl2.workflow.run_definition:Run")
     """The runs on this page."""
     token: str = ""
@@ -948,6 +968,7 @@ class WatchRunsRequest(Message):
         ("project_id", 4, "message", "optional", "target"),
         ("task_id", 5, "message", "optional", "target"),
     )
+
     org: str | None = None
     """All runs of an organization."""
     cluster_id: ClusterIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ClusterIdentifier")
@@ -1016,6 +1037,7 @@ class WatchRunsResponse(Message):
 
     FULL_NAME = "flyteidl2.workflow.WatchRunsResponse"
     FIELDS = (("runs", 1, "message", "repeated"),)
+
     runs: list[Run] = sub_list("flyte_api.messages.flyteidl2.workflow.run_definition:Run")
     """The current state of runs."""
 
@@ -1050,6 +1072,7 @@ class ListActionsRequest(Message):
         ("request", 1, "message", "optional"),
         ("run_id", 2, "message", "optional"),
     )
+
     request: ListRequest | None = sub("flyte_api.messages.flyteidl2.common.list:ListRequest")
     """Page, order and filters, over the same fields as runs."""
     run_id: RunIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RunIdentifier")
@@ -1092,6 +1115,7 @@ class ListActionsResponse(Message):
         ("actions", 1, "message", "repeated"),
         ("token", 2, "string"),
     )
+
     actions: list[Action] = sub_list("flyte_api.messages.flyteidl2.workflow.run_definition:Action")
     """The actions on this page."""
     token: str = ""
@@ -1135,6 +1159,7 @@ class WatchActionsRequest(Message):
         ("filter", 2, "message", "repeated"),
         ("enable_run_store", 3, "bool"),
     )
+
     run_id: RunIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RunIdentifier")
     """The run."""
     filter: list[Filter] = sub_list("flyte_api.messages.flyteidl2.common.list:Filter")
@@ -1183,6 +1208,7 @@ class WatchActionsResponse(Message):
 
     FULL_NAME = "flyteidl2.workflow.WatchActionsResponse"
     FIELDS = (("enriched_actions", 1, "message", "repeated"),)
+
     enriched_actions: list[EnrichedAction] = sub_list(
         "flyte_api.messages.flyteidl2.workflow.run_definition:EnrichedAction"
     )
@@ -1219,6 +1245,7 @@ class WatchWindowedActionsRequest(Message):
         ("subscribe", 1, "message", "optional", "msg"),
         ("update_window", 2, "message", "optional", "msg"),
     )
+
     subscribe: WatchWindowedActionsRequestSubscribe | None = sub(
         "flyte_api.messages.flyteidl2.workflow.run_service:WatchWindowedActionsRequestSubscribe"
     )
@@ -1275,6 +1302,7 @@ class WatchWindowedActionsRequestSubscribe(Message):
         ("phase_filter", 6, "enum", "repeated"),
         ("name_filter", 7, "string"),
     )
+
     run_id: RunIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RunIdentifier")
     selected_item_id: str = ""
     overscan_before: int = 0
@@ -1360,6 +1388,7 @@ class WatchWindowedActionsRequestUpdateWindow(Message):
         ("name_filter", 6, "string"),
         ("anchor_flat_index", 7, "uint64", "optional", "window_anchor"),
     )
+
     selected_item_id: str | None = None
     overscan_before: int = 0
     overscan_after: int = 0
@@ -1447,6 +1476,7 @@ class NodeExpansionParams(Message):
         ("offset", 1, "int32"),
         ("limit", 2, "int32"),
     )
+
     offset: int = 0
     limit: int = 0
 
@@ -1493,6 +1523,7 @@ class WatchWindowedActionsResponse(Message):
         ("resync_hint", 7, "bool"),
         ("hydration_complete", 8, "bool"),
     )
+
     window_items: list[WindowedItem] = sub_list("flyte_api.messages.flyteidl2.workflow.run_service:WindowedItem")
     ancestors: list[WindowedItem] = sub_list("flyte_api.messages.flyteidl2.workflow.run_service:WindowedItem")
     total_flat_count: int = 0
@@ -1577,6 +1608,7 @@ class WindowedItem(Message):
         ("depth", 3, "int32"),
         ("is_expanded", 4, "bool"),
     )
+
     action: EnrichedAction | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:EnrichedAction")
     group: GroupNode | None = sub("flyte_api.messages.flyteidl2.workflow.run_service:GroupNode")
     depth: int = 0
@@ -1641,6 +1673,7 @@ class ActionLeaf(Message):
         ("phase", 4, "enum"),
         ("start_time", 5, "message", "optional"),
     )
+
     action_id: str = ""
     short_name: str = ""
     duration: Duration | None = sub("flyte_api.messages.google.protobuf.duration:Duration")
@@ -1704,6 +1737,7 @@ class GroupAggregations(Message):
         ("longest_running", 3, "message", "repeated"),
         ("longest_setup", 4, "message", "repeated"),
     )
+
     failed: list[ActionLeaf] = sub_list("flyte_api.messages.flyteidl2.workflow.run_service:ActionLeaf")
     longest_duration: list[ActionLeaf] = sub_list("flyte_api.messages.flyteidl2.workflow.run_service:ActionLeaf")
     longest_running: list[ActionLeaf] = sub_list("flyte_api.messages.flyteidl2.workflow.run_service:ActionLeaf")
@@ -1765,6 +1799,7 @@ class GroupNode(Message):
         ("meets_filter", 8, "bool"),
         ("aggregations", 9, "message", "optional"),
     )
+
     id: str = ""
     group_name: str = ""
     parent_id: str = ""
@@ -1860,6 +1895,7 @@ class TruncationNotice(Message):
         ("known_total_action_count", 3, "int64"),
         ("message", 4, "string"),
     )
+
     reason: TruncationNoticeReason = enum_field(
         "flyte_api.messages.flyteidl2.workflow.run_service:TruncationNoticeReason"
     )
@@ -1916,6 +1952,7 @@ class WatchClusterEventsRequest(Message):
         ("id", 1, "message", "optional"),
         ("attempt", 2, "uint32"),
     )
+
     id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     """The action."""
     attempt: int = 0
@@ -1955,6 +1992,7 @@ class WatchClusterEventsResponse(Message):
 
     FULL_NAME = "flyteidl2.workflow.WatchClusterEventsResponse"
     FIELDS = (("cluster_events", 1, "message", "repeated"),)
+
     cluster_events: list[ClusterEvent] = sub_list("flyte_api.messages.flyteidl2.workflow.run_definition:ClusterEvent")
     """Events since the previous message."""
 
@@ -1989,6 +2027,7 @@ class AbortActionRequest(Message):
         ("action_id", 1, "message", "optional"),
         ("reason", 2, "string"),
     )
+
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     """The action to stop."""
     reason: str = ""
@@ -2039,6 +2078,7 @@ class EventPayload(Message):
         ("float_value", 3, "double", "optional", "value"),
         ("string_value", 4, "string", "optional", "value"),
     )
+
     bool_value: bool | None = None
     int_value: int | None = None
     float_value: float | None = None
@@ -2109,6 +2149,7 @@ class SignalEventRequest(Message):
         ("parent_action_name", 2, "string"),
         ("payload", 3, "message", "optional"),
     )
+
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     """The condition."""
     parent_action_name: str = ""
@@ -2168,6 +2209,7 @@ class WatchGroupsRequest(Message):
         ("request", 4, "message", "optional"),
         ("known_sort_fields", 5, "message", "repeated"),
     )
+
     project_id: ProjectIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ProjectIdentifier")
     start_date: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
     """Start of the period in which runs are counted."""
@@ -2234,6 +2276,7 @@ class WatchGroupsRequestKnownSortField(Message):
 
     FULL_NAME = "flyteidl2.workflow.WatchGroupsRequest.KnownSortField"
     FIELDS = (("created_at", 1, "enum", "optional", "sort_by"),)
+
     created_at: SortDirection | None = optional_enum("flyte_api.messages.flyteidl2.common.list:SortDirection")
 
     @staticmethod
@@ -2271,6 +2314,7 @@ class WatchGroupsResponse(Message):
         ("task_groups", 1, "message", "repeated"),
         ("sentinel", 2, "bool"),
     )
+
     task_groups: list[TaskGroup] = sub_list("flyte_api.messages.flyteidl2.workflow.run_definition:TaskGroup")
     sentinel: bool = False
 

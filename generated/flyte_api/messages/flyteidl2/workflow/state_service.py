@@ -40,6 +40,7 @@ class PutRequest(Message):
         ("parent_action_name", 2, "string", "optional"),
         ("state", 3, "string"),
     )
+
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     parent_action_name: str | None = None
     state: str = ""
@@ -87,6 +88,7 @@ class PutResponse(Message):
         ("action_id", 1, "message", "optional"),
         ("status", 2, "message", "optional"),
     )
+
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     status: Status | None = sub("flyte_api.messages.google.rpc.status:Status")
 
@@ -124,6 +126,7 @@ class GetRequest(Message):
 
     FULL_NAME = "flyteidl2.workflow.GetRequest"
     FIELDS = (("action_id", 1, "message", "optional"),)
+
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
 
     @staticmethod
@@ -158,6 +161,7 @@ class GetResponse(Message):
         ("status", 2, "message", "optional"),
         ("state", 3, "string"),
     )
+
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     status: Status | None = sub("flyte_api.messages.google.rpc.status:Status")
     state: str = ""
@@ -202,6 +206,7 @@ class WatchRequest(Message):
 
     FULL_NAME = "flyteidl2.workflow.WatchRequest"
     FIELDS = (("parent_action_id", 1, "message", "optional", "filter"),)
+
     parent_action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
 
     @staticmethod
@@ -241,6 +246,7 @@ class WatchResponse(Message):
         ("action_update", 1, "message", "optional", "message"),
         ("control_message", 2, "message", "optional", "message"),
     )
+
     action_update: ActionUpdate | None = sub("flyte_api.messages.flyteidl2.workflow.state_service:ActionUpdate")
     control_message: ControlMessage | None = sub("flyte_api.messages.flyteidl2.workflow.state_service:ControlMessage")
 
@@ -287,6 +293,7 @@ class ControlMessage(Message):
 
     FULL_NAME = "flyteidl2.workflow.ControlMessage"
     FIELDS = (("sentinel", 1, "bool"),)
+
     sentinel: bool = False
 
     @staticmethod
@@ -324,6 +331,7 @@ class ActionUpdate(Message):
         ("value", 5, "message", "optional"),
         ("address", 6, "message", "optional"),
     )
+
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     phase: ActionPhase = enum_field("flyte_api.messages.flyteidl2.common.phase:ActionPhase")
     error: ExecutionError | None = sub("flyte_api.messages.flyteidl2.core.execution:ExecutionError")

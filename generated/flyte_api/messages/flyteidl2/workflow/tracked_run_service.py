@@ -46,6 +46,7 @@ class CreateTrackedRunRequest(Message):
         ("labels", 7, "map<string,string>", "map"),
         ("run_start_time", 8, "message", "optional"),
     )
+
     run_id: RunIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RunIdentifier")
     """The identifier."""
     project_id: ProjectIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ProjectIdentifier")
@@ -157,6 +158,7 @@ class TrackedActionUpdate(Message):
         ("trace", 5, "message", "optional", "spec"),
         ("status", 6, "message", "optional"),
     )
+
     event: ActionEvent | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:ActionEvent")
     """The action, its attempt and phase, and the location of its outputs and logs."""
     parent_name: str = ""
@@ -238,6 +240,7 @@ class ReportTrackedActionsRequest(Message):
         ("run_id", 1, "message", "optional"),
         ("updates", 2, "message", "repeated"),
     )
+
     run_id: RunIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RunIdentifier")
     """The run."""
     updates: list[TrackedActionUpdate] = sub_list(
@@ -279,6 +282,7 @@ class ReportTrackedActionsResponse(Message):
 
     FULL_NAME = "flyteidl2.workflow.ReportTrackedActionsResponse"
     FIELDS = (("statuses", 1, "message", "repeated"),)
+
     statuses: list[Status] = sub_list("flyte_api.messages.google.rpc.status:Status")
     """The result of each update, in the same order."""
 

@@ -26,6 +26,7 @@ class LiteralsToLaunchFormJsonRequest(Message):
         ("action_id", 4, "message", "optional", "owner"),
         ("trigger_id", 5, "message", "optional", "owner"),
     )
+
     literals: list[NamedLiteral] = sub_list("flyte_api.messages.flyteidl2.task.common:NamedLiteral")
     """The values."""
     variables: VariableMap | None = sub("flyte_api.messages.flyteidl2.core.interface:VariableMap")
@@ -93,6 +94,7 @@ class LiteralsToLaunchFormJsonResponse(Message):
 
     FULL_NAME = "flyteidl2.workflow.LiteralsToLaunchFormJsonResponse"
     FIELDS = (("json", 1, "message", "optional"),)
+
     json: Struct | None = sub("flyte_api.messages.google.protobuf.struct:Struct")
 
     @staticmethod
@@ -123,6 +125,7 @@ class LaunchFormJsonToLiteralsRequest(Message):
 
     FULL_NAME = "flyteidl2.workflow.LaunchFormJsonToLiteralsRequest"
     FIELDS = (("json", 1, "message", "optional"),)
+
     json: Struct | None = sub("flyte_api.messages.google.protobuf.struct:Struct")
     """The form with the entered values."""
 
@@ -154,6 +157,7 @@ class LaunchFormJsonToLiteralsResponse(Message):
 
     FULL_NAME = "flyteidl2.workflow.LaunchFormJsonToLiteralsResponse"
     FIELDS = (("literals", 1, "message", "repeated"),)
+
     literals: list[NamedLiteral] = sub_list("flyte_api.messages.flyteidl2.task.common:NamedLiteral")
 
     @staticmethod
@@ -184,6 +188,7 @@ class TaskSpecToLaunchFormJsonRequest(Message):
 
     FULL_NAME = "flyteidl2.workflow.TaskSpecToLaunchFormJsonRequest"
     FIELDS = (("task_spec", 1, "message", "optional"),)
+
     task_spec: TaskSpec | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskSpec")
     """The task."""
 
@@ -215,6 +220,7 @@ class TaskSpecToLaunchFormJsonResponse(Message):
 
     FULL_NAME = "flyteidl2.workflow.TaskSpecToLaunchFormJsonResponse"
     FIELDS = (("json", 1, "message", "optional"),)
+
     json: Struct | None = sub("flyte_api.messages.google.protobuf.struct:Struct")
 
     @staticmethod
@@ -248,6 +254,7 @@ class JsonValuesToLiteralsRequest(Message):
         ("variables", 1, "message", "optional"),
         ("values", 2, "message", "optional"),
     )
+
     variables: VariableMap | None = sub("flyte_api.messages.flyteidl2.core.interface:VariableMap")
     """Names and types of the inputs."""
     values: Struct | None = sub("flyte_api.messages.google.protobuf.struct:Struct")
@@ -287,6 +294,7 @@ class JsonValuesToLiteralsResponse(Message):
 
     FULL_NAME = "flyteidl2.workflow.JsonValuesToLiteralsResponse"
     FIELDS = (("literals", 1, "message", "repeated"),)
+
     literals: list[NamedLiteral] = sub_list("flyte_api.messages.flyteidl2.task.common:NamedLiteral")
 
     @staticmethod

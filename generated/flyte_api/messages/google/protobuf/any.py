@@ -14,6 +14,7 @@ class Any(AnyMixin, Message):
         ("type_url", 1, "string"),
         ("value", 2, "bytes"),
     )
+
     type_url: str = ""
     value: bytes = b""
 

@@ -26,6 +26,7 @@ class Duration(DurationMixin, Message):
         ("seconds", 1, "int64"),
         ("nanos", 2, "int32"),
     )
+
     seconds: int = 0
     nanos: int = 0
 

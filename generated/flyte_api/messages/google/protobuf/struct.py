@@ -35,6 +35,7 @@ class NullValue(Enum):
     """`google.protobuf.NullValue`."""
 
     __full_name__ = "google.protobuf.NullValue"
+
     NULL_VALUE = 0
 
 
@@ -43,6 +44,7 @@ class Struct(StructMixin, Message):
 
     FULL_NAME = "google.protobuf.Struct"
     FIELDS = (("fields", 1, "map<string,message>", "map"),)
+
     fields: dict[str, Value] = map_field("string", "message", "flyte_api.messages.google.protobuf.struct:Value")
 
     @staticmethod
@@ -80,6 +82,7 @@ class Value(ValueMixin, Message):
         ("struct_value", 5, "message", "optional", "kind"),
         ("list_value", 6, "message", "optional", "kind"),
     )
+
     null_value: NullValue | None = optional_enum("flyte_api.messages.google.protobuf.struct:NullValue")
     number_value: float | None = None
     string_value: str | None = None
@@ -166,6 +169,7 @@ class ListValue(ListValueMixin, Message):
 
     FULL_NAME = "google.protobuf.ListValue"
     FIELDS = (("values", 1, "message", "repeated"),)
+
     values: list[Value] = sub_list("flyte_api.messages.google.protobuf.struct:Value")
 
     @staticmethod

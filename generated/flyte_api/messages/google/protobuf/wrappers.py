@@ -33,6 +33,7 @@ class DoubleValue(WrapperMixin, Message):
 
     FULL_NAME = "google.protobuf.DoubleValue"
     FIELDS = (("value", 1, "double"),)
+
     value: float = 0.0
 
     @staticmethod
@@ -65,6 +66,7 @@ class FloatValue(WrapperMixin, Message):
 
     FULL_NAME = "google.protobuf.FloatValue"
     FIELDS = (("value", 1, "float"),)
+
     value: float = 0.0
 
     @staticmethod
@@ -97,6 +99,7 @@ class Int64Value(WrapperMixin, Message):
 
     FULL_NAME = "google.protobuf.Int64Value"
     FIELDS = (("value", 1, "int64"),)
+
     value: int = 0
 
     @staticmethod
@@ -127,6 +130,7 @@ class UInt64Value(WrapperMixin, Message):
 
     FULL_NAME = "google.protobuf.UInt64Value"
     FIELDS = (("value", 1, "uint64"),)
+
     value: int = 0
 
     @staticmethod
@@ -157,6 +161,7 @@ class Int32Value(WrapperMixin, Message):
 
     FULL_NAME = "google.protobuf.Int32Value"
     FIELDS = (("value", 1, "int32"),)
+
     value: int = 0
 
     @staticmethod
@@ -187,6 +192,7 @@ class UInt32Value(WrapperMixin, Message):
 
     FULL_NAME = "google.protobuf.UInt32Value"
     FIELDS = (("value", 1, "uint32"),)
+
     value: int = 0
 
     @staticmethod
@@ -217,6 +223,7 @@ class BoolValue(WrapperMixin, Message):
 
     FULL_NAME = "google.protobuf.BoolValue"
     FIELDS = (("value", 1, "bool"),)
+
     value: bool = False
 
     @staticmethod
@@ -247,6 +254,7 @@ class StringValue(WrapperMixin, Message):
 
     FULL_NAME = "google.protobuf.StringValue"
     FIELDS = (("value", 1, "string"),)
+
     value: str = ""
 
     @staticmethod
@@ -277,6 +285,7 @@ class BytesValue(WrapperMixin, Message):
 
     FULL_NAME = "google.protobuf.BytesValue"
     FIELDS = (("value", 1, "bytes"),)
+
     value: bytes = b""
 
     @staticmethod

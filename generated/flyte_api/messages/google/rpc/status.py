@@ -32,6 +32,7 @@ class Status(Message):
         ("message", 2, "string"),
         ("details", 3, "message", "repeated"),
     )
+
     code: int = 0
     message: str = ""
     details: list[Any] = sub_list("flyte_api.messages.google.protobuf.any:Any")

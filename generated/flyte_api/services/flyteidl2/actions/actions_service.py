@@ -34,6 +34,7 @@ class ActionsService:
         Effect.WRITE,
     )
     """Submits an action. Its parent must exist."""
+
     WATCH_FOR_UPDATES: Final[Rpc[WatchForUpdatesRequest, WatchForUpdatesResponse]] = Rpc(
         "/flyteidl2.actions.ActionsService/WatchForUpdates",
         "flyte_api.messages.flyteidl2.actions.actions_service:WatchForUpdatesRequest",
@@ -42,6 +43,7 @@ class ActionsService:
         Effect.READ,
     )
     """Sends the state of an action's children, then a sentinel, then each change. The server never ends the stream."""
+
     UPDATE: Final[Rpc[UpdateRequest, UpdateResponse]] = Rpc(
         "/flyteidl2.actions.ActionsService/Update",
         "flyte_api.messages.flyteidl2.actions.actions_service:UpdateRequest",
@@ -50,6 +52,7 @@ class ActionsService:
         Effect.WRITE,
     )
     """Reports progress of an action: attempts and cache status."""
+
     ABORT: Final[Rpc[AbortRequest, AbortResponse]] = Rpc(
         "/flyteidl2.actions.ActionsService/Abort",
         "flyte_api.messages.flyteidl2.actions.actions_service:AbortRequest",
@@ -58,6 +61,7 @@ class ActionsService:
         Effect.WRITE,
     )
     """Stops an action and all its descendants."""
+
     SIGNAL: Final[Rpc[SignalRequest, SignalResponse]] = Rpc(
         "/flyteidl2.actions.ActionsService/Signal",
         "flyte_api.messages.flyteidl2.actions.actions_service:SignalRequest",

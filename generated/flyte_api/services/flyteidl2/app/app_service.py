@@ -40,6 +40,7 @@ class AppService:
         Effect.WRITE,
     )
     """Creates an app. If it exists, open-source servers replace it; others fail with ALREADY_EXISTS."""
+
     GET: Final[Rpc[GetRequest, GetResponse]] = Rpc(
         "/flyteidl2.app.AppService/Get",
         "flyte_api.messages.flyteidl2.app.app_payload:GetRequest",
@@ -48,6 +49,7 @@ class AppService:
         Effect.READ,
     )
     """Fetches an app."""
+
     UPDATE: Final[Rpc[UpdateRequest, UpdateResponse]] = Rpc(
         "/flyteidl2.app.AppService/Update",
         "flyte_api.messages.flyteidl2.app.app_payload:UpdateRequest",
@@ -56,6 +58,7 @@ class AppService:
         Effect.WRITE,
     )
     """Replaces the definition of an app, its desired state included."""
+
     UPDATE_STATUS: Final[Rpc[UpdateStatusRequest, UpdateStatusResponse]] = Rpc(
         "/flyteidl2.app.AppService/UpdateStatus",
         "flyte_api.messages.flyteidl2.app.app_payload:UpdateStatusRequest",
@@ -64,6 +67,7 @@ class AppService:
         Effect.WRITE,
     )
     """Records a cluster's report about an app."""
+
     DELETE: Final[Rpc[DeleteRequest, DeleteResponse]] = Rpc(
         "/flyteidl2.app.AppService/Delete",
         "flyte_api.messages.flyteidl2.app.app_payload:DeleteRequest",
@@ -72,6 +76,7 @@ class AppService:
         Effect.WRITE,
     )
     """Deletes an app. On open-source servers, deleting a nonexistent app succeeds."""
+
     LIST: Final[Rpc[ListRequest, ListResponse]] = Rpc(
         "/flyteidl2.app.AppService/List",
         "flyte_api.messages.flyteidl2.app.app_payload:ListRequest",
@@ -80,6 +85,7 @@ class AppService:
         Effect.READ,
     )
     """Lists apps a page at a time."""
+
     WATCH: Final[Rpc[WatchRequest, WatchResponse]] = Rpc(
         "/flyteidl2.app.AppService/Watch",
         "flyte_api.messages.flyteidl2.app.app_payload:WatchRequest",
@@ -88,6 +94,7 @@ class AppService:
         Effect.READ,
     )
     """Sends the existing apps, then each change. The server never ends the stream."""
+
     LEASE: Final[Rpc[LeaseRequest, LeaseResponse]] = Rpc(
         "/flyteidl2.app.AppService/Lease",
         "flyte_api.messages.flyteidl2.app.app_payload:LeaseRequest",

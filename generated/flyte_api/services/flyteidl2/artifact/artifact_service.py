@@ -41,6 +41,7 @@ class ArtifactService:
         Effect.WRITE,
     )
     """Publish a version of an artifact."""
+
     GET_ARTIFACT: Final[Rpc[GetArtifactRequest, GetArtifactResponse]] = Rpc(
         "/flyteidl2.artifact.ArtifactService/GetArtifact",
         "flyte_api.messages.flyteidl2.artifact.artifact_service:GetArtifactRequest",
@@ -49,6 +50,7 @@ class ArtifactService:
         Effect.READ,
     )
     """Fetch a version of an artifact, or its latest one."""
+
     LIST_ARTIFACTS: Final[Rpc[ListArtifactsRequest, ListArtifactsResponse]] = Rpc(
         "/flyteidl2.artifact.ArtifactService/ListArtifacts",
         "flyte_api.messages.flyteidl2.artifact.artifact_service:ListArtifactsRequest",
@@ -57,6 +59,7 @@ class ArtifactService:
         Effect.READ,
     )
     """List versions, the newest first."""
+
     LIST_ARTIFACT_NAMES: Final[Rpc[ListArtifactNamesRequest, ListArtifactNamesResponse]] = Rpc(
         "/flyteidl2.artifact.ArtifactService/ListArtifactNames",
         "flyte_api.messages.flyteidl2.artifact.artifact_service:ListArtifactNamesRequest",
@@ -65,6 +68,7 @@ class ArtifactService:
         Effect.READ,
     )
     """List artifacts by name, the most recently published first."""
+
     LIST_ARTIFACT_METADATA_KEYS: Final[Rpc[ListArtifactMetadataKeysRequest, ListArtifactMetadataKeysResponse]] = Rpc(
         "/flyteidl2.artifact.ArtifactService/ListArtifactMetadataKeys",
         "flyte_api.messages.flyteidl2.artifact.artifact_service:ListArtifactMetadataKeysRequest",
@@ -73,6 +77,7 @@ class ArtifactService:
         Effect.READ,
     )
     """List the attribute keys of an artifact's versions."""
+
     DELETE_ARTIFACT: Final[Rpc[DeleteArtifactRequest, DeleteArtifactResponse]] = Rpc(
         "/flyteidl2.artifact.ArtifactService/DeleteArtifact",
         "flyte_api.messages.flyteidl2.artifact.artifact_service:DeleteArtifactRequest",
@@ -81,6 +86,7 @@ class ArtifactService:
         Effect.IDEMPOTENT,
     )
     """Delete a version. The data that it refers to is kept."""
+
     DECLARE_ARTIFACT: Final[Rpc[DeclareArtifactRequest, DeclareArtifactResponse]] = Rpc(
         "/flyteidl2.artifact.ArtifactService/DeclareArtifact",
         "flyte_api.messages.flyteidl2.artifact.artifact_service:DeclareArtifactRequest",
@@ -89,6 +95,7 @@ class ArtifactService:
         Effect.IDEMPOTENT,
     )
     """Declare the partition keys of an artifact before its first version."""
+
     GET_ARTIFACT_SCHEMA: Final[Rpc[GetArtifactSchemaRequest, GetArtifactSchemaResponse]] = Rpc(
         "/flyteidl2.artifact.ArtifactService/GetArtifactSchema",
         "flyte_api.messages.flyteidl2.artifact.artifact_service:GetArtifactSchemaRequest",
@@ -97,6 +104,7 @@ class ArtifactService:
         Effect.READ,
     )
     """Fetch the partition keys of an artifact."""
+
     LIST_PARTITION_VALUES: Final[Rpc[ListPartitionValuesRequest, ListPartitionValuesResponse]] = Rpc(
         "/flyteidl2.artifact.ArtifactService/ListPartitionValues",
         "flyte_api.messages.flyteidl2.artifact.artifact_service:ListPartitionValuesRequest",

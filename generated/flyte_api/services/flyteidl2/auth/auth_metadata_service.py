@@ -27,6 +27,7 @@ class AuthMetadataService:
         Effect.READ,
     )
     """Fetches the metadata of the authorization server. UNIMPLEMENTED if there is none."""
+
     GET_PUBLIC_CLIENT_CONFIG: Final[Rpc[GetPublicClientConfigRequest, GetPublicClientConfigResponse]] = Rpc(
         "/flyteidl2.auth.AuthMetadataService/GetPublicClientConfig",
         "flyte_api.messages.flyteidl2.auth.auth_service:GetPublicClientConfigRequest",

@@ -32,6 +32,7 @@ class CacheService:
         Cardinality.UNARY,
         Effect.WRITE,
     )
+
     PUT: Final[Rpc[PutCacheRequest, PutCacheResponse]] = Rpc(
         "/flyteidl2.cacheservice.CacheService/Put",
         "flyte_api.messages.flyteidl2.cacheservice.cacheservice:PutCacheRequest",
@@ -39,6 +40,7 @@ class CacheService:
         Cardinality.UNARY,
         Effect.WRITE,
     )
+
     DELETE: Final[Rpc[DeleteCacheRequest, DeleteCacheResponse]] = Rpc(
         "/flyteidl2.cacheservice.CacheService/Delete",
         "flyte_api.messages.flyteidl2.cacheservice.cacheservice:DeleteCacheRequest",
@@ -46,6 +48,7 @@ class CacheService:
         Cardinality.UNARY,
         Effect.WRITE,
     )
+
     GET_OR_EXTEND_RESERVATION: Final[Rpc[GetOrExtendReservationRequest, GetOrExtendReservationResponse]] = Rpc(
         "/flyteidl2.cacheservice.CacheService/GetOrExtendReservation",
         "flyte_api.messages.flyteidl2.cacheservice.cacheservice:GetOrExtendReservationRequest",
@@ -53,6 +56,7 @@ class CacheService:
         Cardinality.UNARY,
         Effect.WRITE,
     )
+
     RELEASE_RESERVATION: Final[Rpc[ReleaseReservationRequest, ReleaseReservationResponse]] = Rpc(
         "/flyteidl2.cacheservice.CacheService/ReleaseReservation",
         "flyte_api.messages.flyteidl2.cacheservice.cacheservice:ReleaseReservationRequest",

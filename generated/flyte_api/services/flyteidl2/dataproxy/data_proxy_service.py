@@ -34,6 +34,7 @@ class DataProxyService:
         Effect.READ,
     )
     """Creates a signed link for uploading a file with HTTP PUT."""
+
     UPLOAD_INPUTS: Final[Rpc[UploadInputsRequest, UploadInputsResponse]] = Rpc(
         "/flyteidl2.dataproxy.DataProxyService/UploadInputs",
         "flyte_api.messages.flyteidl2.dataproxy.dataproxy_service:UploadInputsRequest",
@@ -42,6 +43,7 @@ class DataProxyService:
         Effect.IDEMPOTENT,
     )
     """Stores inputs before a run. The same inputs get the same location."""
+
     CREATE_DOWNLOAD_LINK: Final[Rpc[CreateDownloadLinkRequest, CreateDownloadLinkResponse]] = Rpc(
         "/flyteidl2.dataproxy.DataProxyService/CreateDownloadLink",
         "flyte_api.messages.flyteidl2.dataproxy.dataproxy_service:CreateDownloadLinkRequest",
@@ -50,6 +52,7 @@ class DataProxyService:
         Effect.READ,
     )
     """Creates a signed link to something that an action produced, such as its report."""
+
     GET_ACTION_DATA: Final[Rpc[GetActionDataRequest, GetActionDataResponse]] = Rpc(
         "/flyteidl2.dataproxy.DataProxyService/GetActionData",
         "flyte_api.messages.flyteidl2.dataproxy.dataproxy_service:GetActionDataRequest",
@@ -58,6 +61,7 @@ class DataProxyService:
         Effect.READ,
     )
     """Fetches inputs and outputs of an action. They are empty while they do not exist."""
+
     TAIL_LOGS: Final[Rpc[TailLogsRequest, TailLogsResponse]] = Rpc(
         "/flyteidl2.dataproxy.DataProxyService/TailLogs",
         "flyte_api.messages.flyteidl2.dataproxy.dataproxy_service:TailLogsRequest",

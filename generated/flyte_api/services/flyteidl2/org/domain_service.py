@@ -33,6 +33,7 @@ class DomainService:
         Effect.READ,
     )
     """List all domains."""
+
     CREATE_DOMAIN: Final[Rpc[CreateDomainRequest, CreateDomainResponse]] = Rpc(
         "/flyteidl2.org.DomainService/CreateDomain",
         "flyte_api.messages.flyteidl2.org.domain_service:CreateDomainRequest",
@@ -41,6 +42,7 @@ class DomainService:
         Effect.WRITE,
     )
     """Create a domain."""
+
     GET_DOMAIN: Final[Rpc[GetDomainRequest, GetDomainResponse]] = Rpc(
         "/flyteidl2.org.DomainService/GetDomain",
         "flyte_api.messages.flyteidl2.org.domain_service:GetDomainRequest",
@@ -49,6 +51,7 @@ class DomainService:
         Effect.READ,
     )
     """Fetch a domain."""
+
     UPDATE_DOMAIN: Final[Rpc[UpdateDomainRequest, UpdateDomainResponse]] = Rpc(
         "/flyteidl2.org.DomainService/UpdateDomain",
         "flyte_api.messages.flyteidl2.org.domain_service:UpdateDomainRequest",
@@ -57,6 +60,7 @@ class DomainService:
         Effect.WRITE,
     )
     """Rename a domain."""
+
     DELETE_DOMAIN: Final[Rpc[DeleteDomainRequest, DeleteDomainResponse]] = Rpc(
         "/flyteidl2.org.DomainService/DeleteDomain",
         "flyte_api.messages.flyteidl2.org.domain_service:DeleteDomainRequest",

@@ -31,6 +31,7 @@ class ProjectService:
         Effect.WRITE,
     )
     """Creates a project. Fails with ALREADY_EXISTS if the id is taken, even by an archived project."""
+
     UPDATE_PROJECT: Final[Rpc[UpdateProjectRequest, UpdateProjectResponse]] = Rpc(
         "/flyteidl2.project.ProjectService/UpdateProject",
         "flyte_api.messages.flyteidl2.project.project_service:UpdateProjectRequest",
@@ -41,6 +42,7 @@ class ProjectService:
     """Replaces name, description, labels and state of a project. Omitted fields are cleared. To archive a project, set
     `state`.
     """
+
     GET_PROJECT: Final[Rpc[GetProjectRequest, GetProjectResponse]] = Rpc(
         "/flyteidl2.project.ProjectService/GetProject",
         "flyte_api.messages.flyteidl2.project.project_service:GetProjectRequest",
@@ -49,6 +51,7 @@ class ProjectService:
         Effect.READ,
     )
     """Fetches a project by id, even if it is archived."""
+
     LIST_PROJECTS: Final[Rpc[ListProjectsRequest, ListProjectsResponse]] = Rpc(
         "/flyteidl2.project.ProjectService/ListProjects",
         "flyte_api.messages.flyteidl2.project.project_service:ListProjectsRequest",

@@ -32,6 +32,7 @@ class SecretService:
         Cardinality.UNARY,
         Effect.WRITE,
     )
+
     UPDATE_SECRET: Final[Rpc[UpdateSecretRequest, UpdateSecretResponse]] = Rpc(
         "/flyteidl2.secret.SecretService/UpdateSecret",
         "flyte_api.messages.flyteidl2.secret.payload:UpdateSecretRequest",
@@ -39,6 +40,7 @@ class SecretService:
         Cardinality.UNARY,
         Effect.WRITE,
     )
+
     GET_SECRET: Final[Rpc[GetSecretRequest, GetSecretResponse]] = Rpc(
         "/flyteidl2.secret.SecretService/GetSecret",
         "flyte_api.messages.flyteidl2.secret.payload:GetSecretRequest",
@@ -46,6 +48,7 @@ class SecretService:
         Cardinality.UNARY,
         Effect.READ,
     )
+
     DELETE_SECRET: Final[Rpc[DeleteSecretRequest, DeleteSecretResponse]] = Rpc(
         "/flyteidl2.secret.SecretService/DeleteSecret",
         "flyte_api.messages.flyteidl2.secret.payload:DeleteSecretRequest",
@@ -53,6 +56,7 @@ class SecretService:
         Cardinality.UNARY,
         Effect.WRITE,
     )
+
     LIST_SECRETS: Final[Rpc[ListSecretsRequest, ListSecretsResponse]] = Rpc(
         "/flyteidl2.secret.SecretService/ListSecrets",
         "flyte_api.messages.flyteidl2.secret.payload:ListSecretsRequest",

@@ -31,6 +31,7 @@ class SettingsService:
         Effect.READ,
     )
     """Fetches the effective settings of a scope. The open-source server does not implement it."""
+
     GET_SETTINGS_FOR_EDIT: Final[Rpc[GetSettingsForEditRequest, GetSettingsForEditResponse]] = Rpc(
         "/flyteidl2.settings.SettingsService/GetSettingsForEdit",
         "flyte_api.messages.flyteidl2.settings.settings_service:GetSettingsForEditRequest",
@@ -39,6 +40,7 @@ class SettingsService:
         Effect.READ,
     )
     """Fetches the settings of a scope and of the scopes above it, the broadest first."""
+
     CREATE_SETTINGS: Final[Rpc[CreateSettingsRequest, CreateSettingsResponse]] = Rpc(
         "/flyteidl2.settings.SettingsService/CreateSettings",
         "flyte_api.messages.flyteidl2.settings.settings_service:CreateSettingsRequest",
@@ -47,6 +49,7 @@ class SettingsService:
         Effect.WRITE,
     )
     """Stores the first settings of a scope. ALREADY_EXISTS if the scope has settings."""
+
     UPDATE_SETTINGS: Final[Rpc[UpdateSettingsRequest, UpdateSettingsResponse]] = Rpc(
         "/flyteidl2.settings.SettingsService/UpdateSettings",
         "flyte_api.messages.flyteidl2.settings.settings_service:UpdateSettingsRequest",

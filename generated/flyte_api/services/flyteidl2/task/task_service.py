@@ -33,6 +33,7 @@ class TaskService:
     """Stores one version of a task. Deploying an existing version replaces its spec, and keeps the time of its first
     deployment.
     """
+
     GET_TASK_DETAILS: Final[Rpc[GetTaskDetailsRequest, GetTaskDetailsResponse]] = Rpc(
         "/flyteidl2.task.TaskService/GetTaskDetails",
         "flyte_api.messages.flyteidl2.task.task_service:GetTaskDetailsRequest",
@@ -41,6 +42,7 @@ class TaskService:
         Effect.READ,
     )
     """Fetches one version of a task with its spec. The version is required; the server does not look up the latest."""
+
     LIST_TASKS: Final[Rpc[ListTasksRequest, ListTasksResponse]] = Rpc(
         "/flyteidl2.task.TaskService/ListTasks",
         "flyte_api.messages.flyteidl2.task.task_service:ListTasksRequest",
@@ -49,6 +51,7 @@ class TaskService:
         Effect.READ,
     )
     """Lists tasks a page at a time: for each task name, the newest matching version."""
+
     LIST_VERSIONS: Final[Rpc[ListVersionsRequest, ListVersionsResponse]] = Rpc(
         "/flyteidl2.task.TaskService/ListVersions",
         "flyte_api.messages.flyteidl2.task.task_service:ListVersionsRequest",

@@ -37,6 +37,7 @@ class TriggerService:
         Effect.WRITE,
     )
     """Creates or replaces a trigger."""
+
     GET_TRIGGER_DETAILS: Final[Rpc[GetTriggerDetailsRequest, GetTriggerDetailsResponse]] = Rpc(
         "/flyteidl2.trigger.TriggerService/GetTriggerDetails",
         "flyte_api.messages.flyteidl2.trigger.trigger_service:GetTriggerDetailsRequest",
@@ -45,6 +46,7 @@ class TriggerService:
         Effect.READ,
     )
     """Fetches the latest revision of a trigger."""
+
     GET_TRIGGER_REVISION_DETAILS: Final[Rpc[GetTriggerRevisionDetailsRequest, GetTriggerRevisionDetailsResponse]] = Rpc(
         "/flyteidl2.trigger.TriggerService/GetTriggerRevisionDetails",
         "flyte_api.messages.flyteidl2.trigger.trigger_service:GetTriggerRevisionDetailsRequest",
@@ -53,6 +55,7 @@ class TriggerService:
         Effect.READ,
     )
     """Fetches one revision of a trigger, even of a deleted one."""
+
     LIST_TRIGGERS: Final[Rpc[ListTriggersRequest, ListTriggersResponse]] = Rpc(
         "/flyteidl2.trigger.TriggerService/ListTriggers",
         "flyte_api.messages.flyteidl2.trigger.trigger_service:ListTriggersRequest",
@@ -61,6 +64,7 @@ class TriggerService:
         Effect.READ,
     )
     """Lists the triggers of a project, a task or a version of a task."""
+
     GET_TRIGGER_REVISION_HISTORY: Final[Rpc[GetTriggerRevisionHistoryRequest, GetTriggerRevisionHistoryResponse]] = Rpc(
         "/flyteidl2.trigger.TriggerService/GetTriggerRevisionHistory",
         "flyte_api.messages.flyteidl2.trigger.trigger_service:GetTriggerRevisionHistoryRequest",
@@ -69,6 +73,7 @@ class TriggerService:
         Effect.READ,
     )
     """Lists the revisions of a trigger, the newest first."""
+
     UPDATE_TRIGGERS: Final[Rpc[UpdateTriggersRequest, UpdateTriggersResponse]] = Rpc(
         "/flyteidl2.trigger.TriggerService/UpdateTriggers",
         "flyte_api.messages.flyteidl2.trigger.trigger_service:UpdateTriggersRequest",
@@ -77,6 +82,7 @@ class TriggerService:
         Effect.WRITE,
     )
     """Activates or deactivates triggers. Ignores nonexistent triggers."""
+
     DELETE_TRIGGERS: Final[Rpc[DeleteTriggersRequest, DeleteTriggersResponse]] = Rpc(
         "/flyteidl2.trigger.TriggerService/DeleteTriggers",
         "flyte_api.messages.flyteidl2.trigger.trigger_service:DeleteTriggersRequest",

@@ -35,6 +35,7 @@ class InternalRunService:
         Cardinality.UNARY,
         Effect.WRITE,
     )
+
     RECORD_ACTION_STREAM: Final[Rpc[RecordActionStreamRequest, RecordActionStreamResponse]] = Rpc(
         "/flyteidl2.workflow.InternalRunService/RecordActionStream",
         "flyte_api.messages.flyteidl2.workflow.internal_run_service:RecordActionStreamRequest",
@@ -42,6 +43,7 @@ class InternalRunService:
         Cardinality.BIDI,
         Effect.WRITE,
     )
+
     UPDATE_ACTION_STATUS: Final[Rpc[UpdateActionStatusRequest, UpdateActionStatusResponse]] = Rpc(
         "/flyteidl2.workflow.InternalRunService/UpdateActionStatus",
         "flyte_api.messages.flyteidl2.workflow.internal_run_service:UpdateActionStatusRequest",
@@ -49,6 +51,7 @@ class InternalRunService:
         Cardinality.UNARY,
         Effect.WRITE,
     )
+
     UPDATE_ACTION_STATUS_STREAM: Final[Rpc[UpdateActionStatusStreamRequest, UpdateActionStatusStreamResponse]] = Rpc(
         "/flyteidl2.workflow.InternalRunService/UpdateActionStatusStream",
         "flyte_api.messages.flyteidl2.workflow.internal_run_service:UpdateActionStatusStreamRequest",
@@ -56,6 +59,7 @@ class InternalRunService:
         Cardinality.BIDI,
         Effect.WRITE,
     )
+
     RECORD_ACTION_EVENTS: Final[Rpc[RecordActionEventsRequest, RecordActionEventsResponse]] = Rpc(
         "/flyteidl2.workflow.InternalRunService/RecordActionEvents",
         "flyte_api.messages.flyteidl2.workflow.internal_run_service:RecordActionEventsRequest",
@@ -63,6 +67,7 @@ class InternalRunService:
         Cardinality.UNARY,
         Effect.WRITE,
     )
+
     RECORD_ACTION_EVENT_STREAM: Final[Rpc[RecordActionEventStreamRequest, RecordActionEventStreamResponse]] = Rpc(
         "/flyteidl2.workflow.InternalRunService/RecordActionEventStream",
         "flyte_api.messages.flyteidl2.workflow.internal_run_service:RecordActionEventStreamRequest",

@@ -60,6 +60,7 @@ class RunService:
     """Starts a run of a deployed task, of a task in the request, or of a trigger. Returns at once, while the run is
     queued. A repeated call with the same run name returns the existing run.
     """
+
     ABORT_RUN: Final[Rpc[AbortRunRequest, AbortRunResponse]] = Rpc(
         "/flyteidl2.workflow.RunService/AbortRun",
         "flyte_api.messages.flyteidl2.workflow.run_service:AbortRunRequest",
@@ -70,6 +71,7 @@ class RunService:
     """Stops a run and all its actions. Its phase is ABORTED at once, while its containers may need a moment to
     stop.
     """
+
     GET_RUN_DETAILS: Final[Rpc[GetRunDetailsRequest, GetRunDetailsResponse]] = Rpc(
         "/flyteidl2.workflow.RunService/GetRunDetails",
         "flyte_api.messages.flyteidl2.workflow.run_service:GetRunDetailsRequest",
@@ -78,6 +80,7 @@ class RunService:
         Effect.READ,
     )
     """Fetches a run with its settings and the details of its root action."""
+
     WATCH_RUN_DETAILS: Final[Rpc[WatchRunDetailsRequest, WatchRunDetailsResponse]] = Rpc(
         "/flyteidl2.workflow.RunService/WatchRunDetails",
         "flyte_api.messages.flyteidl2.workflow.run_service:WatchRunDetailsRequest",
@@ -88,6 +91,7 @@ class RunService:
     """Sends the details of a run whenever they change. Some servers send empty details; watch the action `a0`
     instead.
     """
+
     GET_ACTION_DETAILS: Final[Rpc[GetActionDetailsRequest, GetActionDetailsResponse]] = Rpc(
         "/flyteidl2.workflow.RunService/GetActionDetails",
         "flyte_api.messages.flyteidl2.workflow.run_service:GetActionDetailsRequest",
@@ -96,6 +100,7 @@ class RunService:
         Effect.READ,
     )
     """Fetches an action with its spec, attempts and error."""
+
     WATCH_ACTION_DETAILS: Final[Rpc[WatchActionDetailsRequest, WatchActionDetailsResponse]] = Rpc(
         "/flyteidl2.workflow.RunService/WatchActionDetails",
         "flyte_api.messages.flyteidl2.workflow.run_service:WatchActionDetailsRequest",
@@ -106,6 +111,7 @@ class RunService:
     """Sends the details of an action, and again after each change, until the action ends. Short phases may
     be skipped.
     """
+
     GET_ACTION_DATA: Final[Rpc[GetActionDataRequest, GetActionDataResponse]] = Rpc(
         "/flyteidl2.workflow.RunService/GetActionData",
         "flyte_api.messages.flyteidl2.workflow.run_service:GetActionDataRequest",
@@ -115,6 +121,7 @@ class RunService:
         deprecated="Use `DataProxyService.GetActionData`.",
     )
     """Deprecated. Fetches inputs and outputs. Use `DataProxyService.GetActionData`."""
+
     LIST_RUNS: Final[Rpc[ListRunsRequest, ListRunsResponse]] = Rpc(
         "/flyteidl2.workflow.RunService/ListRuns",
         "flyte_api.messages.flyteidl2.workflow.run_service:ListRunsRequest",
@@ -125,6 +132,7 @@ class RunService:
     """Lists runs a page at a time. By default, unfinished runs come before finished ones, then the newest
     first.
     """
+
     WATCH_RUNS: Final[Rpc[WatchRunsRequest, WatchRunsResponse]] = Rpc(
         "/flyteidl2.workflow.RunService/WatchRuns",
         "flyte_api.messages.flyteidl2.workflow.run_service:WatchRunsRequest",
@@ -133,6 +141,7 @@ class RunService:
         Effect.READ,
     )
     """Sends about a hundred of the newest runs, then each run that changes. The server never ends the stream."""
+
     LIST_ACTIONS: Final[Rpc[ListActionsRequest, ListActionsResponse]] = Rpc(
         "/flyteidl2.workflow.RunService/ListActions",
         "flyte_api.messages.flyteidl2.workflow.run_service:ListActionsRequest",
@@ -143,6 +152,7 @@ class RunService:
     """Lists the actions of a run a page at a time, including the root action. Some servers omit the spec of the
     actions; `GetActionDetails` has it.
     """
+
     WATCH_ACTIONS: Final[Rpc[WatchActionsRequest, WatchActionsResponse]] = Rpc(
         "/flyteidl2.workflow.RunService/WatchActions",
         "flyte_api.messages.flyteidl2.workflow.run_service:WatchActionsRequest",
@@ -153,6 +163,7 @@ class RunService:
     """Sends all actions of a run, the oldest first, then changed actions together with their parents. The server never
     ends the stream, not even when the run ends.
     """
+
     WATCH_CLUSTER_EVENTS: Final[Rpc[WatchClusterEventsRequest, WatchClusterEventsResponse]] = Rpc(
         "/flyteidl2.workflow.RunService/WatchClusterEvents",
         "flyte_api.messages.flyteidl2.workflow.run_service:WatchClusterEventsRequest",
@@ -161,6 +172,7 @@ class RunService:
         Effect.READ,
     )
     """Sends events of an attempt's cluster, such as image pulls and evictions. Ends with the action."""
+
     ABORT_ACTION: Final[Rpc[AbortActionRequest, AbortActionResponse]] = Rpc(
         "/flyteidl2.workflow.RunService/AbortAction",
         "flyte_api.messages.flyteidl2.workflow.run_service:AbortActionRequest",
@@ -169,6 +181,7 @@ class RunService:
         Effect.WRITE,
     )
     """Stops one action and its descendants. The run continues, and sees the action fail."""
+
     SIGNAL_EVENT: Final[Rpc[SignalEventRequest, SignalEventResponse]] = Rpc(
         "/flyteidl2.workflow.RunService/SignalEvent",
         "flyte_api.messages.flyteidl2.workflow.run_service:SignalEventRequest",
@@ -177,6 +190,7 @@ class RunService:
         Effect.WRITE,
     )
     """Answers a condition that a run waits for."""
+
     WATCH_GROUPS: Final[Rpc[WatchGroupsRequest, WatchGroupsResponse]] = Rpc(
         "/flyteidl2.workflow.RunService/WatchGroups",
         "flyte_api.messages.flyteidl2.workflow.run_service:WatchGroupsRequest",
@@ -185,6 +199,7 @@ class RunService:
         Effect.READ,
     )
     """Sends statistics of runs by task, and again every few seconds while `end_date` is unset."""
+
     GET_ACTION_DATA_URIS: Final[Rpc[GetActionDataURIsRequest, GetActionDataURIsResponse]] = Rpc(
         "/flyteidl2.workflow.RunService/GetActionDataURIs",
         "flyte_api.messages.flyteidl2.workflow.run_service:GetActionDataURIsRequest",
@@ -193,6 +208,7 @@ class RunService:
         Effect.READ,
     )
     """Returns the locations of inputs and outputs in object storage. Outputs exist only after the action succeeded."""
+
     GET_ACTION_LOG_CONTEXT: Final[Rpc[GetActionLogContextRequest, GetActionLogContextResponse]] = Rpc(
         "/flyteidl2.workflow.RunService/GetActionLogContext",
         "flyte_api.messages.flyteidl2.workflow.run_service:GetActionLogContextRequest",

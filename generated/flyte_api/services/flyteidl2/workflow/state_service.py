@@ -29,6 +29,7 @@ class StateService:
         Cardinality.UNARY,
         Effect.WRITE,
     )
+
     GET: Final[Rpc[GetRequest, GetResponse]] = Rpc(
         "/flyteidl2.workflow.StateService/Get",
         "flyte_api.messages.flyteidl2.workflow.state_service:GetRequest",
@@ -36,6 +37,7 @@ class StateService:
         Cardinality.UNARY,
         Effect.WRITE,
     )
+
     WATCH: Final[Rpc[WatchRequest, WatchResponse]] = Rpc(
         "/flyteidl2.workflow.StateService/Watch",
         "flyte_api.messages.flyteidl2.workflow.state_service:WatchRequest",

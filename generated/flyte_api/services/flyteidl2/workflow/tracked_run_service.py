@@ -48,6 +48,7 @@ class TrackedRunService:
         Effect.WRITE,
     )
     """Create a tracked run."""
+
     REPORT_ACTIONS: Final[Rpc[ReportTrackedActionsRequest, ReportTrackedActionsResponse]] = Rpc(
         "/flyteidl2.workflow.TrackedRunService/ReportActions",
         "flyte_api.messages.flyteidl2.workflow.tracked_run_service:ReportTrackedActionsRequest",
@@ -56,6 +57,7 @@ class TrackedRunService:
         Effect.WRITE,
     )
     """Report the progress of actions."""
+
     GET_RUN_DETAILS: Final[Rpc[GetRunDetailsRequest, GetRunDetailsResponse]] = Rpc(
         "/flyteidl2.workflow.TrackedRunService/GetRunDetails",
         "flyte_api.messages.flyteidl2.workflow.run_service:GetRunDetailsRequest",
@@ -63,6 +65,7 @@ class TrackedRunService:
         Cardinality.UNARY,
         Effect.READ,
     )
+
     WATCH_RUN_DETAILS: Final[Rpc[WatchRunDetailsRequest, WatchRunDetailsResponse]] = Rpc(
         "/flyteidl2.workflow.TrackedRunService/WatchRunDetails",
         "flyte_api.messages.flyteidl2.workflow.run_service:WatchRunDetailsRequest",
@@ -70,6 +73,7 @@ class TrackedRunService:
         Cardinality.SERVER_STREAM,
         Effect.READ,
     )
+
     GET_ACTION_DETAILS: Final[Rpc[GetActionDetailsRequest, GetActionDetailsResponse]] = Rpc(
         "/flyteidl2.workflow.TrackedRunService/GetActionDetails",
         "flyte_api.messages.flyteidl2.workflow.run_service:GetActionDetailsRequest",
@@ -77,6 +81,7 @@ class TrackedRunService:
         Cardinality.UNARY,
         Effect.READ,
     )
+
     WATCH_ACTION_DETAILS: Final[Rpc[WatchActionDetailsRequest, WatchActionDetailsResponse]] = Rpc(
         "/flyteidl2.workflow.TrackedRunService/WatchActionDetails",
         "flyte_api.messages.flyteidl2.workflow.run_service:WatchActionDetailsRequest",
@@ -84,6 +89,7 @@ class TrackedRunService:
         Cardinality.SERVER_STREAM,
         Effect.READ,
     )
+
     LIST_RUNS: Final[Rpc[ListRunsRequest, ListRunsResponse]] = Rpc(
         "/flyteidl2.workflow.TrackedRunService/ListRuns",
         "flyte_api.messages.flyteidl2.workflow.run_service:ListRunsRequest",
@@ -91,6 +97,7 @@ class TrackedRunService:
         Cardinality.UNARY,
         Effect.READ,
     )
+
     WATCH_RUNS: Final[Rpc[WatchRunsRequest, WatchRunsResponse]] = Rpc(
         "/flyteidl2.workflow.TrackedRunService/WatchRuns",
         "flyte_api.messages.flyteidl2.workflow.run_service:WatchRunsRequest",
@@ -98,6 +105,7 @@ class TrackedRunService:
         Cardinality.SERVER_STREAM,
         Effect.READ,
     )
+
     LIST_ACTIONS: Final[Rpc[ListActionsRequest, ListActionsResponse]] = Rpc(
         "/flyteidl2.workflow.TrackedRunService/ListActions",
         "flyte_api.messages.flyteidl2.workflow.run_service:ListActionsRequest",
@@ -105,6 +113,7 @@ class TrackedRunService:
         Cardinality.UNARY,
         Effect.READ,
     )
+
     WATCH_ACTIONS: Final[Rpc[WatchActionsRequest, WatchActionsResponse]] = Rpc(
         "/flyteidl2.workflow.TrackedRunService/WatchActions",
         "flyte_api.messages.flyteidl2.workflow.run_service:WatchActionsRequest",
@@ -112,6 +121,7 @@ class TrackedRunService:
         Cardinality.SERVER_STREAM,
         Effect.READ,
     )
+
     ABORT_RUN: Final[Rpc[AbortRunRequest, AbortRunResponse]] = Rpc(
         "/flyteidl2.workflow.TrackedRunService/AbortRun",
         "flyte_api.messages.flyteidl2.workflow.run_service:AbortRunRequest",

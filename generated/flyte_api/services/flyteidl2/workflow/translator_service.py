@@ -30,6 +30,7 @@ class TranslatorService:
         Cardinality.UNARY,
         Effect.READ,
     )
+
     LAUNCH_FORM_JSON_TO_LITERALS: Final[Rpc[LaunchFormJsonToLiteralsRequest, LaunchFormJsonToLiteralsResponse]] = Rpc(
         "/flyteidl2.workflow.TranslatorService/LaunchFormJsonToLiterals",
         "flyte_api.messages.flyteidl2.workflow.translator_service:LaunchFormJsonToLiteralsRequest",
@@ -37,6 +38,7 @@ class TranslatorService:
         Cardinality.UNARY,
         Effect.READ,
     )
+
     TASK_SPEC_TO_LAUNCH_FORM_JSON: Final[Rpc[TaskSpecToLaunchFormJsonRequest, TaskSpecToLaunchFormJsonResponse]] = Rpc(
         "/flyteidl2.workflow.TranslatorService/TaskSpecToLaunchFormJson",
         "flyte_api.messages.flyteidl2.workflow.translator_service:TaskSpecToLaunchFormJsonRequest",
@@ -44,6 +46,7 @@ class TranslatorService:
         Cardinality.UNARY,
         Effect.READ,
     )
+
     JSON_VALUES_TO_LITERALS: Final[Rpc[JsonValuesToLiteralsRequest, JsonValuesToLiteralsResponse]] = Rpc(
         "/flyteidl2.workflow.TranslatorService/JsonValuesToLiterals",
         "flyte_api.messages.flyteidl2.workflow.translator_service:JsonValuesToLiteralsRequest",

@@ -30,6 +30,7 @@ class Identifier(Message):
         ("project", 2, "string"),
         ("domain", 3, "string"),
     )
+
     org: str = ""
     project: str = ""
     domain: str = ""
@@ -77,6 +78,7 @@ class GetCacheRequest(Message):
         ("base_request", 1, "message", "optional"),
         ("identifier", 2, "message", "optional"),
     )
+
     base_request: CacheserviceGetCacheRequest | None = sub(
         "flyte_api.messages.flyteidl2.cacheservice.cacheservice:GetCacheRequest"
     )
@@ -119,6 +121,7 @@ class PutCacheRequest(Message):
         ("base_request", 1, "message", "optional"),
         ("identifier", 2, "message", "optional"),
     )
+
     base_request: CacheservicePutCacheRequest | None = sub(
         "flyte_api.messages.flyteidl2.cacheservice.cacheservice:PutCacheRequest"
     )
@@ -161,6 +164,7 @@ class DeleteCacheRequest(Message):
         ("base_request", 1, "message", "optional"),
         ("identifier", 2, "message", "optional"),
     )
+
     base_request: CacheserviceDeleteCacheRequest | None = sub(
         "flyte_api.messages.flyteidl2.cacheservice.cacheservice:DeleteCacheRequest"
     )
@@ -203,6 +207,7 @@ class GetOrExtendReservationRequest(Message):
         ("base_request", 1, "message", "optional"),
         ("identifier", 2, "message", "optional"),
     )
+
     base_request: CacheserviceGetOrExtendReservationRequest | None = sub(
         "flyte_api.messages.flyteidl2.cacheservice.cacheservice:GetOrExtendReservationRequest"
     )
@@ -245,6 +250,7 @@ class ReleaseReservationRequest(Message):
         ("base_request", 1, "message", "optional"),
         ("identifier", 2, "message", "optional"),
     )
+
     base_request: CacheserviceReleaseReservationRequest | None = sub(
         "flyte_api.messages.flyteidl2.cacheservice.cacheservice:ReleaseReservationRequest"
     )

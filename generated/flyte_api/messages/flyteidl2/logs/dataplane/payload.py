@@ -40,6 +40,7 @@ class LogLineOriginator(Enum):
     """`flyteidl2.logs.dataplane.LogLineOriginator`."""
 
     __full_name__ = "flyteidl2.logs.dataplane.LogLineOriginator"
+
     UNKNOWN = 0
     USER = 1
     SYSTEM = 2
@@ -50,6 +51,7 @@ class LogLineSource(Enum):
 
     __full_name__ = "flyteidl2.logs.dataplane.LogLineSource"
     __proto_prefix__ = "LOG_LINE_SOURCE_"
+
     UNSPECIFIED = 0
     LIVE = 1
     PERSISTED = 2
@@ -59,6 +61,7 @@ class LogsSource(Enum):
     """`flyteidl2.logs.dataplane.LogsSource`."""
 
     __full_name__ = "flyteidl2.logs.dataplane.LogsSource"
+
     LIVE_OR_PERSISTED = 0
     LIVE_ONLY = 1
     PERSISTED_ONLY = 2
@@ -73,6 +76,7 @@ class PodResource(Message):
         ("name", 2, "string"),
         ("container", 3, "string"),
     )
+
     namespace: str = ""
     name: str = ""
     container: str = ""
@@ -129,6 +133,7 @@ class LoggingContext(Message):
         ("pod_name_prefix", 12, "string"),
         ("pod_name_prefixes", 13, "string", "repeated"),
     )
+
     cluster_name: str = ""
     kubernetes_namespace: str = ""
     kubernetes_pod_name: str = ""
@@ -243,6 +248,7 @@ class ContainerIdentifier(Message):
         ("kubernetes_pod_name", 3, "string"),
         ("kubernetes_container_name", 4, "string"),
     )
+
     cluster_name: str = ""
     kubernetes_namespace: str = ""
     kubernetes_pod_name: str = ""
@@ -301,6 +307,7 @@ class ContainerSelector(Message):
         ("kubernetes_pod_label_selector", 5, "string"),
         ("node_name", 6, "string"),
     )
+
     cluster_name: str = ""
     kubernetes_namespace: str = ""
     kubernetes_pod_name_prefix: str = ""
@@ -369,6 +376,7 @@ class LiveLogsOptions(Message):
         ("log_pod_status", 1, "bool"),
         ("log_timestamps", 2, "bool"),
     )
+
     log_pod_status: bool = False
     log_timestamps: bool = False
 
@@ -411,6 +419,7 @@ class LogLine(Message):
         ("originator", 3, "enum"),
         ("short_pod_name", 4, "string"),
     )
+
     timestamp: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
     message: str = ""
     originator: LogLineOriginator = enum_field("flyte_api.messages.flyteidl2.logs.dataplane.payload:LogLineOriginator")
@@ -468,6 +477,7 @@ class LogLines(Message):
         ("structured_lines", 4, "message", "repeated"),
         ("source", 5, "enum"),
     )
+
     lines: list[str] = deprecated_field(scalar_list(), "Use `structured_lines`.")
     """Deprecated. Use `structured_lines`."""
     container_index: int = 0
@@ -529,6 +539,7 @@ class LogContainersList(Message):
 
     FULL_NAME = "flyteidl2.logs.dataplane.LogContainersList"
     FIELDS = (("containers", 1, "message", "repeated"),)
+
     containers: list[ContainerIdentifier] = sub_list(
         "flyte_api.messages.flyteidl2.logs.dataplane.payload:ContainerIdentifier"
     )
@@ -561,6 +572,7 @@ class LogLinesBatch(Message):
 
     FULL_NAME = "flyteidl2.logs.dataplane.LogLinesBatch"
     FIELDS = (("logs", 1, "message", "repeated"),)
+
     logs: list[LogLines] = sub_list("flyte_api.messages.flyteidl2.logs.dataplane.payload:LogLines")
 
     @staticmethod

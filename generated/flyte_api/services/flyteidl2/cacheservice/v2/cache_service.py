@@ -34,6 +34,7 @@ class CacheService:
         Cardinality.UNARY,
         Effect.WRITE,
     )
+
     PUT: Final[Rpc[PutCacheRequest, PutCacheResponse]] = Rpc(
         "/flyteidl2.cacheservice.v2.CacheService/Put",
         "flyte_api.messages.flyteidl2.cacheservice.v2.cacheservice:PutCacheRequest",
@@ -41,6 +42,7 @@ class CacheService:
         Cardinality.UNARY,
         Effect.WRITE,
     )
+
     DELETE: Final[Rpc[DeleteCacheRequest, DeleteCacheResponse]] = Rpc(
         "/flyteidl2.cacheservice.v2.CacheService/Delete",
         "flyte_api.messages.flyteidl2.cacheservice.v2.cacheservice:DeleteCacheRequest",
@@ -48,6 +50,7 @@ class CacheService:
         Cardinality.UNARY,
         Effect.WRITE,
     )
+
     GET_OR_EXTEND_RESERVATION: Final[Rpc[GetOrExtendReservationRequest, GetOrExtendReservationResponse]] = Rpc(
         "/flyteidl2.cacheservice.v2.CacheService/GetOrExtendReservation",
         "flyte_api.messages.flyteidl2.cacheservice.v2.cacheservice:GetOrExtendReservationRequest",
@@ -55,6 +58,7 @@ class CacheService:
         Cardinality.UNARY,
         Effect.WRITE,
     )
+
     RELEASE_RESERVATION: Final[Rpc[ReleaseReservationRequest, ReleaseReservationResponse]] = Rpc(
         "/flyteidl2.cacheservice.v2.CacheService/ReleaseReservation",
         "flyte_api.messages.flyteidl2.cacheservice.v2.cacheservice:ReleaseReservationRequest",

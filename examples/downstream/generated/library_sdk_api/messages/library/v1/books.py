@@ -41,6 +41,7 @@ class BookState(Enum):
 
     __full_name__ = "library.v1.BookState"
     __proto_prefix__ = "BOOK_STATE_"
+
     UNSPECIFIED = 0
     SHELVED = 1
     """On the shelf."""
@@ -58,6 +59,7 @@ class BookId(Message):
         ("branch", 1, "string"),
         ("name", 2, "string"),
     )
+
     branch: str = ""
     """The branch that owns it, such as "harbour"."""
     name: str = ""
@@ -100,6 +102,7 @@ class ShelfId(Message):
         ("branch", 1, "string"),
         ("number", 2, "uint32"),
     )
+
     branch: str = ""
     number: int = 0
 
@@ -148,6 +151,7 @@ class Book(Message):
         ("price", 9, "int64", "optional", "origin"),
         ("shelf", 10, "message", "optional"),
     )
+
     id: BookId | None = sub("library_sdk_api.messages.library.v1.books:BookId")
     title: str = ""
     """Title."""
@@ -258,6 +262,7 @@ class ListBooksRequest(Message):
         ("branch", 2, "string", "optional", "scope"),
         ("shelf", 3, "message", "optional", "scope"),
     )
+
     request: ListRequest | None = sub("flyte_api.messages.flyteidl2.common.list:ListRequest")
     """Page, order and filters, in Flyte's listing message."""
     branch: str | None = None
@@ -315,6 +320,7 @@ class ListBooksResponse(Message):
         ("books", 1, "message", "repeated"),
         ("token", 2, "string"),
     )
+
     books: list[Book] = sub_list("library_sdk_api.messages.library.v1.books:Book")
     token: str = ""
 
@@ -352,6 +358,7 @@ class GetBookRequest(Message):
 
     FULL_NAME = "library.v1.GetBookRequest"
     FIELDS = (("id", 1, "message", "optional"),)
+
     id: BookId | None = sub("library_sdk_api.messages.library.v1.books:BookId")
 
     @staticmethod
@@ -382,6 +389,7 @@ class GetBookResponse(Message):
 
     FULL_NAME = "library.v1.GetBookResponse"
     FIELDS = (("book", 1, "message", "optional"),)
+
     book: Book | None = sub("library_sdk_api.messages.library.v1.books:Book")
 
     @staticmethod
@@ -412,6 +420,7 @@ class WatchBookRequest(Message):
 
     FULL_NAME = "library.v1.WatchBookRequest"
     FIELDS = (("id", 1, "message", "optional"),)
+
     id: BookId | None = sub("library_sdk_api.messages.library.v1.books:BookId")
 
     @staticmethod
@@ -442,6 +451,7 @@ class WatchBookResponse(Message):
 
     FULL_NAME = "library.v1.WatchBookResponse"
     FIELDS = (("book", 1, "message", "optional"),)
+
     book: Book | None = sub("library_sdk_api.messages.library.v1.books:Book")
 
     @staticmethod
@@ -480,6 +490,7 @@ class AddBookRequest(Message):
         ("donor", 6, "string", "optional", "origin"),
         ("price", 7, "int64", "optional", "origin"),
     )
+
     id: BookId | None = sub("library_sdk_api.messages.library.v1.books:BookId")
     title: str = ""
     """Title."""
@@ -565,6 +576,7 @@ class AddBookResponse(Message):
 
     FULL_NAME = "library.v1.AddBookResponse"
     FIELDS = (("book", 1, "message", "optional"),)
+
     book: Book | None = sub("library_sdk_api.messages.library.v1.books:Book")
 
     @staticmethod
@@ -599,6 +611,7 @@ class LendBookRequest(Message):
         ("card", 2, "string"),
         ("period", 3, "message", "optional"),
     )
+
     id: BookId | None = sub("library_sdk_api.messages.library.v1.books:BookId")
     card: str = ""
     """Card number of the reader."""
@@ -654,6 +667,7 @@ class DiscardBookRequest(Message):
         ("id", 1, "message", "optional"),
         ("reason", 2, "string"),
     )
+
     id: BookId | None = sub("library_sdk_api.messages.library.v1.books:BookId")
     reason: str = ""
     """Reason."""

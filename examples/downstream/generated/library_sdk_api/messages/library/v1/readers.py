@@ -35,6 +35,7 @@ class Reader(Message):
         ("member_since", 3, "message", "optional"),
         ("contact", 4, "message", "optional"),
     )
+
     card: str = ""
     """Card number."""
     full_name: str = ""
@@ -90,6 +91,7 @@ class ReaderContact(Message):
         ("email", 1, "string"),
         ("phone", 2, "string"),
     )
+
     email: str = ""
     phone: str = ""
 
@@ -130,6 +132,7 @@ class PageRequest(Message):
         ("page_size", 1, "int32"),
         ("page_token", 2, "string"),
     )
+
     page_size: int = 0
     page_token: str = ""
 
@@ -170,6 +173,7 @@ class ReaderPage(Message):
         ("readers", 1, "message", "repeated"),
         ("next_page_token", 2, "string"),
     )
+
     readers: list[Reader] = sub_list("library_sdk_api.messages.library.v1.readers:Reader")
     next_page_token: str = ""
 
@@ -210,6 +214,7 @@ class ListReadersRequest(Message):
         ("page", 1, "message", "optional"),
         ("name_prefix", 2, "string"),
     )
+
     page: PageRequest | None = sub("library_sdk_api.messages.library.v1.readers:PageRequest")
     name_prefix: str = ""
     """Only readers with this name prefix."""
@@ -248,6 +253,7 @@ class ListReadersResponse(Message):
 
     FULL_NAME = "library.v1.ListReadersResponse"
     FIELDS = (("page", 1, "message", "optional"),)
+
     page: ReaderPage | None = sub("library_sdk_api.messages.library.v1.readers:ReaderPage")
 
     @staticmethod
@@ -278,6 +284,7 @@ class GetReaderRequest(Message):
 
     FULL_NAME = "library.v1.GetReaderRequest"
     FIELDS = (("card", 1, "string"),)
+
     card: str = ""
     """Card number."""
 

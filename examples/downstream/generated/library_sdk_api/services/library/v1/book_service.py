@@ -35,6 +35,7 @@ class BookService:
         Cardinality.UNARY,
         Effect.READ,
     )
+
     GET_BOOK: Final[Rpc[GetBookRequest, GetBookResponse]] = Rpc(
         "/library.v1.BookService/GetBook",
         "library_sdk_api.messages.library.v1.books:GetBookRequest",
@@ -42,6 +43,7 @@ class BookService:
         Cardinality.UNARY,
         Effect.READ,
     )
+
     WATCH_BOOK: Final[Rpc[WatchBookRequest, WatchBookResponse]] = Rpc(
         "/library.v1.BookService/WatchBook",
         "library_sdk_api.messages.library.v1.books:WatchBookRequest",
@@ -50,6 +52,7 @@ class BookService:
         Effect.READ,
     )
     """Sends the current state of the book, then each change."""
+
     ADD_BOOK: Final[Rpc[AddBookRequest, AddBookResponse]] = Rpc(
         "/library.v1.BookService/AddBook",
         "library_sdk_api.messages.library.v1.books:AddBookRequest",
@@ -57,6 +60,7 @@ class BookService:
         Cardinality.UNARY,
         Effect.WRITE,
     )
+
     LEND_BOOK: Final[Rpc[LendBookRequest, LendBookResponse]] = Rpc(
         "/library.v1.BookService/LendBook",
         "library_sdk_api.messages.library.v1.books:LendBookRequest",
@@ -64,6 +68,7 @@ class BookService:
         Cardinality.UNARY,
         Effect.WRITE,
     )
+
     DISCARD_BOOK: Final[Rpc[DiscardBookRequest, DiscardBookResponse]] = Rpc(
         "/library.v1.BookService/DiscardBook",
         "library_sdk_api.messages.library.v1.books:DiscardBookRequest",

@@ -26,6 +26,7 @@ class ReaderService:
         Cardinality.UNARY,
         Effect.READ,
     )
+
     GET_READER: Final[Rpc[GetReaderRequest, Reader]] = Rpc(
         "/library.v1.ReaderService/GetReader",
         "library_sdk_api.messages.library.v1.readers:GetReaderRequest",
