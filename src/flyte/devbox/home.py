@@ -12,6 +12,8 @@ from typing import IO
 
 from flyte.errors import FlyteError
 
+from .executor.scratch import remove_old
+
 _LOCK = "devbox.lock"
 _STATE = "devbox.json"
 _TOKEN = "token"
@@ -47,7 +49,7 @@ class Home:
             raise DevboxError(f"the devbox cannot use {directory or tempfile.gettempdir()}: {error}") from error
         self.database = None if memory else self.path / "devbox.sqlite"
         # No task is running there any more, so its working directories can be removed.
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        remove_old(self.scratch)
 
     @property
     def blobs(self) -> Path:

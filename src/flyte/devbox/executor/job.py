@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,6 +28,7 @@ from .processes.forking import ProcessStarter
 from .processes.orphans import MARKER, start_time
 from .processes.process import Process
 from .reports import Reporter
+from .scratch import release
 from .slots import Slots
 
 _log = logging.getLogger("flyte.devbox")
@@ -149,7 +149,7 @@ class Job:
         finally:
             if log is not None:
                 log.close()
-            await _remove_directory(scratch)
+            await release(scratch, self._state.blobs.path(f"{directory}/{OUTPUTS}"))
             self._slots.leave(self.key)
         if ended is not None:
             return ended
@@ -235,17 +235,3 @@ class Job:
             store = self._state.store.cached_outputs
             store.put(self.key.project, self.key.domain, self._row.cache_key, uri, clock.now())
             self._reporter.cache_status = CatalogCacheStatus.CACHE_POPULATED
-
-
-async def _remove_directory(directory: Path) -> None:
-    """Remove a working directory with its contents."""
-    try:
-        directory.rmdir()
-    except FileNotFoundError:
-        return
-    except OSError:
-        try:
-            await asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True)
-        except RuntimeError:
-            # The interpreter is shutting down and starts no more threads.
-            shutil.rmtree(directory, ignore_errors=True)
