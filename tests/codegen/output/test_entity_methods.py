@@ -459,7 +459,7 @@ def mistake(found: list[Diagnostic]) -> tuple[str, str, str]:
         ('ListFlat = { final = "x" }', "final applies only to watch methods, and this is a list method", "remove final"),
         ('ListFlat = { omit = ["txt"] }', "omit names txt", "did you mean text?"),
         ('ListFlat = { params = { txt = "x" } }', "params names txt", "did you mean text?"),
-        ('ListFlat = { params = { text = "limit" } }', "the parameter limit would occur twice", "add params"),
+        ('ListFlat = { params = { text = "limit" } }', "the parameter limit is one that every list has by itself", "add params"),
         ('ListFlat = { params = { text = "caller" } }', "the parameter caller would shadow a name that the method uses", "add params"),
         ('ListFlat = { params = { text = "FlatRequest" } }', "the parameter FlatRequest would shadow a name that the method uses", "add params"),
         ('ListFlat = { params = { text = "scope_" } }', "the parameter scope_ would occur twice", "add params"),
