@@ -21,7 +21,7 @@ from flyte.remote.tasks.details import TaskDetails
 from flyte.types.frames.declared import takes_frames
 from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
 from flyte_api.messages.flyteidl2.task.common import Inputs
-from flyte_rpc.arguments import seconds, text
+from flyte_rpc.arguments import flag, seconds, text
 from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.options import within
 from flyte_rpc.sync.decorators import blocking, blocking_function
@@ -254,10 +254,9 @@ def with_runcontext(
             "task on this machine, use the official SDK (the distribution `flyte`)"
         )
     refuse("with_runcontext", authoring, _AUTHORING)
-    if preserve_original_types:
+    if flag("preserve_original_types", preserve_original_types, optional=True):
         raise ValueError("preserve_original_types cannot be True; pass run.outputs(as_types={...}) the types to read")
-    if not isinstance(disable_run_cache, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError(f"disable_run_cache takes True or False, not {disable_run_cache!r}")
+    flag("disable_run_cache", disable_run_cache)
     return Runner(
         RunContext(
             name=name,

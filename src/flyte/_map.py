@@ -17,7 +17,7 @@ from collections.abc import (
 from typing import Any, Never
 
 from flyte.errors import BaseRuntimeError, RemoteTaskUsageError
-from flyte_rpc.arguments import whole
+from flyte_rpc.arguments import flag, whole
 from flyte_rpc.sync import bridge
 
 from .controller.controller import awaited, current
@@ -85,7 +85,7 @@ class _Map:
         """
         if bridge.in_event_loop():
             return self.aio(task, items, concurrency=concurrency, return_exceptions=return_exceptions, **common)
-        _check(task, items, concurrency)
+        _check(task, items, concurrency, return_exceptions)
         details = task.fetch() if isinstance(task, LazyEntity) else task
         try:
             return bridge.run(_gathered(details, iter(items), concurrency, return_exceptions, common))
@@ -109,7 +109,7 @@ class _Map:
             The results in the order of the items: `await` them for a list, or loop with `async for`, which begins when all
             calls have ended.
         """
-        _check(task, items, concurrency)
+        _check(task, items, concurrency, return_exceptions)
         return Results(_awaited(task, iter(items), concurrency, return_exceptions, common))
 
     def __repr__(self) -> str:
@@ -119,12 +119,13 @@ class _Map:
 map = _Map()
 
 
-def _check(task: TaskDetails | LazyEntity, items: Iterable[Any], concurrency: int) -> None:
+def _check(task: TaskDetails | LazyEntity, items: Iterable[Any], concurrency: int, keep: bool) -> None:
     if not isinstance(task, (LazyEntity, TaskDetails)):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"map takes a deployed task, as Task.get gives it, not {type(task).__name__}")
     if not isinstance(items, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"map takes a list or another iterable of items, not {type(items).__name__}")
     whole("concurrency", concurrency, 1)
+    flag("return_exceptions", keep)
     require_context(task.name)
 
 

@@ -10,7 +10,9 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, get_args
 
 import attrs
+from attrs import field
 
+from flyte.definitions.validators import is_bool_of_class
 from flyte_rpc.lazy import resolve
 from flyte_rpc.sync.decorators import blocking
 
@@ -175,7 +177,7 @@ class Metadata:
     kind: Kind | None = None
     partitions: Mapping[str, Any] | None = None
     parents: Sequence[str | ArtifactVersionId | HasVersionId] | None = None
-    version_from_content: bool = False
+    version_from_content: bool = field(default=False, validator=is_bool_of_class)
 
     @classmethod
     def create_model_metadata(

@@ -11,6 +11,7 @@ from typing import Any
 import attrs
 
 from flyte._routing import Operation, route
+from flyte.definitions.validators import is_bool
 from flyte.errors import NotFoundError, RemoteTaskUsageError
 from flyte.remote.runs.action_details import ActionDetails
 from flyte.remote.runs.downloads.links import data_uris
@@ -53,9 +54,9 @@ class Rerun:
     """
 
     action_name: str = ROOT
-    recover: bool = False
+    recover: bool = attrs.field(default=False, validator=is_bool)
     force_rerun_actions: tuple[str, ...] = attrs.field(default=(), converter=_names)
-    allow_missing_outputs: bool = False
+    allow_missing_outputs: bool = attrs.field(default=False, validator=is_bool)
 
     def __attrs_post_init__(self) -> None:
         text("action_name", self.action_name, 1, 30)

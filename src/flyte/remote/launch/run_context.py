@@ -64,6 +64,10 @@ def _level(instance: object, attribute: attrs.Attribute[Any], value: object) -> 
         return
     if isinstance(value, bool) or not isinstance(value, (int, str)):
         raise TypeError(f"{attribute.name} takes a level of `logging`, such as logging.DEBUG, not {value!r}")
+    if isinstance(value, int) and value < 0:
+        raise ValueError(
+            f"{attribute.name} is {value}; a level of `logging` is not negative, such as logging.DEBUG (10)"
+        )
     known = logging.getLevelNamesMapping()
     if isinstance(value, str) and value.upper() not in known:
         raise ValueError(f"{attribute.name} has {value!r}; the levels are {', '.join(known)}")

@@ -235,8 +235,6 @@ class Trigger(TriggerBase, TriggerFields):
 
         Calls `TriggerService.UpdateTriggers`.
         """
-        if not isinstance(active, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"active takes True or False, not {type(active).__name__} ({active!r})")
         caller = resolve_client(client)
         await cls._update.aio([trigger_name(caller, name, task_name, project, domain)], active, client=caller)
 
