@@ -208,6 +208,7 @@ def watched(
         fetch=None if fetch is None else current,
         each=each,
         reached=lambda: client.transport().connected,
+        about=about,
         waited_for=f"{about} to end" if final else f"the watch of {about}, which does not end by itself",
         phase=lambda item: str(getattr(item, "phase", "")),
     )

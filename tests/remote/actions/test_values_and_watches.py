@@ -278,13 +278,17 @@ async def test_the_url_of_an_editor(run: Run, plane: Developing, uri: str, expec
 
 
 async def test_an_action_without_an_editor(run: Run, plane: Developing) -> None:
-    with pytest.raises(WaitTimeoutError):
+    with pytest.raises(WaitTimeoutError, match="for action r1/a0 to start its editor"):
         await run.get_debug_url.aio(timeout=0.2)
     await plane.closed.wait()
     plane.ends = True
     assert await run.get_debug_url.aio() is None
     with pytest.raises(ValueError, match="timeout"):
         await run.get_debug_url.aio(timeout=0)
+
+
+async def collected(run: Run) -> list[ActionDetails]:
+    return [details async for details in run.watch(wait_for="logs-ready", timeout=0.2)]
 
 
 async def test_watches_end_at_the_start_and_at_the_first_logs(run: Run, plane: Developing) -> None:
@@ -294,7 +298,12 @@ async def test_watches_end_at_the_start_and_at_the_first_logs(run: Run, plane: D
     assert [d.logs_available() async for d in run.action.watch(wait_for="logs-ready")] == [False, False, True]
     await plane.closed.wait()
     assert run.phase is ActionPhase.RUNNING
-    plane.links, plane.ends = [], True
+    plane.links = []
+    for waiting in (run.wait.aio(wait_for="logs-ready", timeout=0.2, quiet=True), collected(run)):
+        with pytest.raises(WaitTimeoutError, match="for action r1/a0 to write its first logs"):
+            await waiting
+        await plane.closed.wait()
+    plane.ends = True
     phases = [str(d.phase) async for d in run.action.watch(wait_for="logs-ready", timeout=30)]
     assert phases == ["queued", "running", "succeeded"]
     for source in (run, run.action):
