@@ -15,7 +15,7 @@ from flyte.remote._task import LazyEntity
 from flyte.remote.launch.creation import create
 from flyte.remote.launch.rerun import Rerun
 from flyte.remote.launch.rerun import rerun as create_again
-from flyte.remote.launch.run_context import LogFormat, RunContext
+from flyte.remote.launch.run_context import LogFormat, RunContext, check_names
 from flyte.remote.runs.run_details import RunDetails
 from flyte.remote.tasks.details import TaskDetails
 from flyte.types.frames.declared import takes_frames
@@ -302,6 +302,7 @@ async def _start(
         details = await _version_of(details, context.version)
     if by_position:
         raise details.positional_inputs(len(by_position))
+    check_names(details, inputs, "run")
     message = await _encoded(details, inputs)
     message.context = context.texts()
     what: dict[str, Any] = {"task_spec": details.spec} if details.overridden else {"task_id": details.pb2.task_id}

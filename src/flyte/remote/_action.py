@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing
 from datetime import timedelta
 from typing import TYPE_CHECKING, Self
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 from flyte._client import resolve_client
 from flyte_api.entities.action import ActionBase, action_summary
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, RunIdentifier
+from flyte_api.messages.flyteidl2.common.list import Filter
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
 from flyte_api.messages.flyteidl2.workflow.run_definition import ClusterEvent
 from flyte_api.messages.flyteidl2.workflow.run_service import GetActionLogContextResponse
@@ -28,7 +29,7 @@ from .runs.action_details import ActionDetails
 from .runs.action_fields import ROOT_ACTION, ActionFields
 from .runs.run_like import RunLike
 from .runs.state import ActionState
-from .runs.watched_action import WatchedAction
+from .runs.watched_action import WatchedAction, watch_conditions
 
 if TYPE_CHECKING:
     from flyte_api.choices import ActionPhaseName
@@ -145,6 +146,55 @@ class Action(WatchedAction, ActionState, RunLike, ActionFields, ActionBase):
         """
         found = await ActionDetails.get.aio(run_name, name, project=project, domain=domain, client=client)
         return cls(action_summary(found.pb2), found.client)
+
+    @streaming
+    @classmethod
+    def watchall(  # pyright: ignore[reportIncompatibleVariableOverride]  # it accepts more
+        cls,
+        for_run_name: str,
+        *,
+        in_phase: Several[ActionPhase | ActionPhaseName] | None = None,
+        task_name_contains: str | None = None,
+        filters: Collection[Filter] = (),
+        timeout: float | timedelta | None = None,
+        project: str | None = None,
+        domain: str | None = None,
+        client: Client | None = None,
+    ) -> Watch[Action]:
+        """Watch the actions of a run: the current state of each, then each change, with the number of descendants in
+        each phase. The watch never ends, and yields nothing for a nonexistent run.
+
+        Args:
+            for_run_name: Name of the run, at most 30 characters.
+            in_phase: Only actions in one of these phases, and their parents: `ActionPhase` members or names, such as
+                ("running", "failed"). Default: all.
+            task_name_contains: Only actions whose task name has this text after its last dot, whatever the case, and
+                their parents. Default: all.
+            filters: Further conditions, as messages on `PHASE` (VALUE_IN) and `NAME` (CONTAINS_CASE_INSENSITIVE).
+            timeout: Seconds after which the watch gives up, or a timedelta. Default: never.
+            project: Project id. Default: the client's.
+            domain: Domain id. Default: the client's.
+            client: The client for the calls. Default: the current one.
+
+        Returns:
+            A watch for `for` or `async for`. It reconnects when the connection breaks. Actions that no longer meet the
+            conditions are yielded once more, with `meets_filter` False.
+
+        Raises:
+            ValueError: An argument is invalid; nothing was sent.
+            WaitTimeoutError: `timeout` has passed.
+            RpcError: The call failed; the subclass says how.
+
+        Calls `RunService.WatchActions`.
+        """
+        return super().watchall(
+            for_run_name,
+            filters=watch_conditions(in_phase, task_name_contains, filters),
+            timeout=timeout,
+            project=project,
+            domain=domain,
+            client=client,
+        )
 
     def _update(self, item: ActionDetails) -> None:
         self._shared_state().update(item.pb2)

@@ -45,9 +45,8 @@ class TypeEngine:
         try:
             name, own = transformer.name, transformer.python_type
         except AttributeError as error:
-            kind = type(transformer).__name__
             raise TypeError(
-                f"{kind} has no name and class; call super().__init__(name, cls) in its __init__"
+                f"{type(transformer).__name__} has no name and class; call super().__init__(name, cls) in its __init__"
             ) from error
         others: object = () if additional_types is None else additional_types
         if isinstance(others, (type, str)) or not isinstance(others, Iterable):

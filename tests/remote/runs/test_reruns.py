@@ -69,6 +69,28 @@ def test_rerun_by_name(multiply: TaskDetails) -> None:
     assert again.outputs() == (20,) and again != first
 
 
+def test_settings_are_not_inputs(multiply: TaskDetails) -> None:
+    first = flyte.run(multiply, x=5, y=3)
+    first.wait(quiet=True, timeout=60)
+    with pytest.raises(
+        RemoteTaskUsageError, match=r"has no input timeout; it takes x, y\. timeout is a setting of runs"
+    ) as caught:
+        flyte.rerun(first.name, timeout=5)
+    assert "write flyte.with_runcontext(timeout=...).rerun(...)" in str(caught.value)
+    for again in (flyte.rerun, flyte.with_runcontext(queue="q").rerun):
+        with pytest.raises(
+            RemoteTaskUsageError, match=r"write flyte\.with_runcontext\(project=\.\.\., env_vars=\.\.\.\)\.rerun"
+        ):
+            again(first.name, project="p", env_vars={"A": "b"})
+    with pytest.raises(
+        RemoteTaskUsageError, match=r"labels is a setting of runs: write flyte\.with_runcontext\(labels=\.\.\.\)\.run"
+    ):
+        flyte.run(multiply, x=1, y=2, labels={})
+    with pytest.raises(RemoteTaskUsageError) as caught:
+        flyte.run(multiply, x=1, z=2)
+    assert "with_runcontext" not in str(caught.value)
+
+
 async def test_rerun_of_one_action(box: Devbox) -> None:
     await flyte.devbox.deploy.aio(flows.multiply, name="flows.multiply")
     parent = await flyte.devbox.deploy.aio(flows.in_sequence, name="flows.in_sequence")

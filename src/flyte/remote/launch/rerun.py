@@ -30,7 +30,7 @@ from flyte_rpc.calls.call_path import unary
 from flyte_rpc.calls.client import Scope
 
 from .creation import create
-from .run_context import RunContext, pairs
+from .run_context import RunContext, check_names, pairs
 
 ROOT = "a0"
 """Name of the root action of every run."""
@@ -90,7 +90,7 @@ async def rerun(
             f"action {action.name} of run {action.run_name} is not the run of a task, so it cannot be rerun"
         )
     task = TaskDetails(TaskDetailsMessage(task_id=metadata.id, spec=spec), client)
-    task.check_inputs(changes, partial=True)
+    check_names(task, changes, "rerun", partial=True)
     inputs, stored = await _inputs(task, action, what, changes)
     if inputs is not None and context.custom_context:
         kept = {pair.key: pair.value for pair in inputs.context}
