@@ -191,7 +191,7 @@ class Controller:
         if ended.phase is ActionPhase.TIMED_OUT:
             raise TaskTimeoutError(f"{what} timed out{told}", code=error.code)
         if told:
-            raise task_error(error.kind.name, error.code, f"{what} failed{told}")
+            raise task_error(error.kind.name, error.code, f"{what} failed{told}", fault=error.gpu_fault)
         raise RuntimeSystemError(f"{what} failed without an error message")
 
     async def _abort_reason(self, name: str) -> str:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Self
 
 from flyte._client import resolve_client
+from flyte.errors import ActionNotFoundError, NotFoundError
 from flyte_api.entities.action import ActionBase, action_summary
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, RunIdentifier
 from flyte_api.messages.flyteidl2.common.list import Filter
@@ -139,12 +140,23 @@ class Action(WatchedAction, ActionState, RunLike, ActionFields, ActionBase):
 
         Raises:
             ValueError: An argument is invalid; nothing was sent.
-            NotFoundError: The run or action does not exist.
+            ActionNotFoundError: The run or action does not exist. It is a `NotFoundError`.
             RpcError: The call failed; the subclass says how.
 
         Calls `RunService.GetActionDetails`.
         """
-        found = await ActionDetails.get.aio(run_name, name, project=project, domain=domain, client=client)
+        caller = resolve_client(client)
+        try:
+            found = await ActionDetails.get.aio(run_name, name, project=project, domain=domain, client=caller)
+        except NotFoundError as cause:
+            scope = caller.scope(project, domain)
+            error = ActionNotFoundError(
+                f"No action named {name!r} of a run named {run_name!r} in {scope.project}/{scope.domain}. "
+                "Action.listall(run_name) lists the actions of a run."
+            )
+            error.endpoint, error.method, error.request_id = cause.endpoint, cause.method, cause.request_id
+            error.attempts = cause.attempts
+            raise error from None
         return cls(action_summary(found.pb2), found.client)
 
     @streaming
