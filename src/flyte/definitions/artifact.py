@@ -226,16 +226,16 @@ def new(value: T, metadata: Metadata) -> T:
     """Return a copy of a value with metadata for publishing it.
 
     Args:
-        value: A `File`, `Dir` or `StructuredDataset` of `flyte.types`.
+        value: A `File`, `Dir` or `DataFrame` of `flyte.io`.
         metadata: The metadata.
 
     Raises:
         TypeError: The value has another type, or `metadata` is not a `Metadata`.
     """
-    from flyte.types import Dir, File, StructuredDataset
+    from flyte.types import DataFrame, Dir, File
 
-    if not isinstance(value, (File, Dir, StructuredDataset)):
-        raise TypeError(f"value takes a File, a Dir or a StructuredDataset of flyte.types, not {type(value).__name__}")
+    if not isinstance(value, (File, Dir, DataFrame)):
+        raise TypeError(f"value takes a File, a Dir or a DataFrame of flyte.io, not {type(value).__name__}")
     if not isinstance(metadata, Metadata):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"metadata takes a flyte.artifacts.Metadata, not {type(metadata).__name__}")
     made = copy.copy(value)

@@ -1,4 +1,4 @@
-"""Parquet files of data frames, written and read by the library of the frame."""
+"""Files of data frames, in Parquet or CSV, written and read by the library of the frame."""
 
 from __future__ import annotations
 
@@ -7,38 +7,42 @@ from pathlib import Path
 from typing import Any
 
 from .errors import FrameError
-from .libraries import frame_library, library_module
+from .libraries import CSV, PARQUET, frame_library, library_module
 
 _PART = 16 << 20
 """Bytes of a pandas frame that are converted at a time. The whole frame would take its size in memory again."""
 _MOST_ROWS = 1 << 20
+_NAMES = {PARQUET: "Parquet", CSV: "CSV"}
 
 
-def write_frame(frame: Any, path: Path) -> None:
-    """Write a data frame as a Parquet file.
+def write_frame(frame: Any, path: Path, format: str) -> None:
+    """Write a data frame as a file.
 
     Raises:
-        FrameError: The frame has values without a Parquet type, or pyarrow is not installed.
+        FrameError: The frame has values that the format cannot express, or a library is not installed.
         OSError: The file cannot be written.
     """
-    _guarded("stored as Parquet", _WRITERS[frame_library(type(frame))], frame, path)
+    _guarded(f"stored as {_NAMES[format]}", _WRITERS[format][frame_library(type(frame))], frame, path)
 
 
-def read_frame(path: Path, library: str, columns: Sequence[str] | None) -> Any:
-    """Read a Parquet file, or a directory of them.
+def read_frame(path: Path, library: str, columns: Sequence[str] | None, format: str) -> Any:
+    """Read a Parquet file, a directory of them, or a CSV file, which may be `data.csv` of a directory.
 
     Args:
         path: The file or directory.
         library: The library of the frame.
         columns: The columns to read. Default: all.
+        format: The format.
 
     Raises:
-        FrameError: It is not Parquet, a column is missing, or the library is not installed.
+        FrameError: It has another format, a column is missing, or a library is not installed.
         OSError: It cannot be read.
     """
+    if format == CSV and path.is_dir():
+        path = path / "data.csv"
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist")
-    return _guarded("read", _READERS[library], path, columns)
+    return _guarded(f"read as {_NAMES[format]}", _READERS[format][library], path, columns)
 
 
 def column_names(frame: Any) -> list[str]:
@@ -119,13 +123,39 @@ def _checked(columns: Sequence[str], stored: Sequence[str]) -> list[str]:
     return [*dict.fromkeys(whole)]
 
 
-_WRITERS: Mapping[str, Callable[[Any, Path], None]] = {
-    "pandas": _write_pandas,
-    "polars": _write_polars,
-    "pyarrow": _write_arrow,
+def _write_pandas_csv(frame: Any, path: Path) -> None:
+    # An index with names is data; one without is only a number for each row.
+    frame.to_csv(path, index=any(name is not None for name in frame.index.names))
+
+
+def _write_polars_csv(frame: Any, path: Path) -> None:
+    frame.write_csv(path)
+
+
+def _write_arrow_csv(frame: Any, path: Path) -> None:
+    library_module("pyarrow.csv").write_csv(frame, path)
+
+
+def _read_pandas_csv(path: Path, columns: Sequence[str] | None) -> Any:
+    frame = library_module("pandas").read_csv(path)
+    return frame if columns is None else frame[_checked(columns, [*map(str, frame.columns)])]
+
+
+def _read_polars_csv(path: Path, columns: Sequence[str] | None) -> Any:
+    frame = library_module("polars").read_csv(path, glob=False)
+    return frame if columns is None else frame.select(_checked(columns, frame.columns))
+
+
+def _read_arrow_csv(path: Path, columns: Sequence[str] | None) -> Any:
+    table = library_module("pyarrow.csv").read_csv(path)
+    return table if columns is None else table.select(_checked(columns, table.column_names))
+
+
+_WRITERS: Mapping[str, Mapping[str, Callable[[Any, Path], None]]] = {
+    PARQUET: {"pandas": _write_pandas, "polars": _write_polars, "pyarrow": _write_arrow},
+    CSV: {"pandas": _write_pandas_csv, "polars": _write_polars_csv, "pyarrow": _write_arrow_csv},
 }
-_READERS: Mapping[str, Callable[[Path, Sequence[str] | None], Any]] = {
-    "pandas": _read_pandas,
-    "polars": _read_polars,
-    "pyarrow": _read_arrow,
+_READERS: Mapping[str, Mapping[str, Callable[[Path, Sequence[str] | None], Any]]] = {
+    PARQUET: {"pandas": _read_pandas, "polars": _read_polars, "pyarrow": _read_arrow},
+    CSV: {"pandas": _read_pandas_csv, "polars": _read_polars_csv, "pyarrow": _read_arrow_csv},
 }
