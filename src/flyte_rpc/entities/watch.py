@@ -103,6 +103,7 @@ class Watch(Stream[T]):
         *,
         on_final: Callable[[T], Awaitable[None]] | None = None,
         until: str = "",
+        silence: float | None = None,
     ) -> Watch[T]:
         """Return a watch of the same resource that ends with another item.
 
@@ -111,6 +112,7 @@ class Watch(Stream[T]):
             on_final: Awaited with the final item before the item is delivered.
             until: What the watched resource does then, in `WaitTimeoutError`, such as `to start`. Default: the event of
                 this watch.
+            silence: Seconds without an item that make a silence. Default: that of this watch.
         """
         return Watch(
             self._subscribe,
@@ -124,7 +126,7 @@ class Watch(Stream[T]):
             each=self._each,
             on_final=on_final,
             reached=self._reached,
-            silence=self._silence,
+            silence=self._silence if silence is None else silence,
             backoff=self._backoff,
             sleep=self._sleep,
             clock=self._clock,
