@@ -189,7 +189,7 @@ class _Items:
     async def aclose(self) -> None:
         """End an async generator whose items are no longer wanted."""
         if isinstance(self._async, AsyncGenerator):
-            await self._on_loop(self._async.aclose())
+            await self._on_loop(cast("AsyncGenerator[Any]", self._async).aclose())
 
     async def _on_loop(self, work: Coroutine[Any, Any, Any]) -> Any:
         if self._loop is None:

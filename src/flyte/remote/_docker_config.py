@@ -104,7 +104,7 @@ def _read(file: Path) -> Mapping[str, Any]:
 
 
 def _section(config: Mapping[str, Any], name: str, file: Path) -> Mapping[str, Any]:
-    section = config.get(name) or {}
+    section: Any = config.get(name) or {}
     if not is_dict(section):
         raise ValueError(f"{file} is not a Docker configuration: {name} must be a JSON object")
     return section

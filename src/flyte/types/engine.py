@@ -48,7 +48,7 @@ class TypeEngine:
             raise TypeError(
                 f"{type(transformer).__name__} has no name and class; call super().__init__(name, cls) in its __init__"
             ) from error
-        others: object = () if additional_types is None else additional_types
+        others = cast("object", () if additional_types is None else additional_types)
         if isinstance(others, (type, str)) or not isinstance(others, Iterable):
             shown = others.__name__ if isinstance(others, type) else repr(others)
             raise TypeError(f"additional_types takes several classes, such as additional_types=(A, B), not {shown}")

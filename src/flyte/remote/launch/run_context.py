@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Mapping
 from copy import deepcopy
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import attrs
 
@@ -36,7 +36,7 @@ from flyte_rpc.calls.client import Client, Scope
 from flyte_rpc.codec.deprecation import quietly
 
 if TYPE_CHECKING:
-    from flyte.types import NativeInterface
+    from flyte.remote.tasks.details import TaskDetails
 
 _NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _RANDOM = "bcdfghjklmnpqrstvwxz2456789"
@@ -209,15 +209,7 @@ def _number(level: int | str | None) -> str | None:
     return str(logging.getLevelNamesMapping()[level.upper()] if isinstance(level, str) else level)
 
 
-class HasInputs(Protocol):
-    """The part of a task's definition that `check_names` needs."""
-
-    @property
-    def interface(self) -> NativeInterface: ...
-    def check_inputs(self, inputs: Mapping[str, Any], *, partial: bool = False) -> None: ...
-
-
-def check_names(task: HasInputs, inputs: Mapping[str, Any], method: str, *, partial: bool = False) -> None:
+def check_names(task: TaskDetails, inputs: Mapping[str, Any], method: str, *, partial: bool = False) -> None:
     """Check the names of inputs. For the name of a setting, such as `timeout`, the error shows where to pass it.
 
     Args:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ from .libraries import CSV, PARQUET, frame_library, library_module
 _PART = 16 << 20
 """Bytes of a pandas frame that are converted at a time. The whole frame would take its size in memory again."""
 _MOST_ROWS = 1 << 20
+_PART_ROWS = 1 << 16
+"""Rows of a part of `DataFrame.iter`."""
 _NAMES = {PARQUET: "Parquet", CSV: "CSV"}
 
 
@@ -43,6 +45,44 @@ def read_frame(path: Path, library: str, columns: Sequence[str] | None, format: 
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist")
     return _guarded(f"read as {_NAMES[format]}", _READERS[format][library], path, columns)
+
+
+def read_parts(path: Path, library: str, columns: Sequence[str] | None, format: str) -> Generator[Any]:
+    """Read a file in parts of some thousand rows. A CSV file is one part, unless pandas reads it.
+
+    Args:
+        path: The file or directory. See `read_frame` for the other arguments and errors.
+    """
+    if format == CSV and path.is_dir():
+        path = path / "data.csv"
+    if not path.exists():
+        raise FileNotFoundError(f"{path} does not exist")
+    parts = _parquet_parts(path, library, columns) if format == PARQUET else _csv_parts(path, library, columns)
+    while (part := _guarded(f"read as {_NAMES[format]}", next, parts, None)) is not None:
+        yield part
+
+
+def _parquet_parts(path: Path, library: str, columns: Sequence[str] | None) -> Generator[Any]:
+    pa, pq = library_module("pyarrow"), library_module("pyarrow.parquet")
+
+    for file in sorted(path.rglob("*.parquet")) if path.is_dir() else [path]:
+        with pq.ParquetFile(file) as stored:
+            wanted = None if columns is None else _checked(columns, stored.schema_arrow.names)
+            for batch in stored.iter_batches(_PART_ROWS, columns=wanted):
+                table = pa.Table.from_batches([batch])
+                if library == "polars":
+                    yield library_module("polars").from_arrow(table)
+                else:
+                    yield table.to_pandas() if library == "pandas" else table
+
+
+def _csv_parts(path: Path, library: str, columns: Sequence[str] | None) -> Generator[Any]:
+    if library != "pandas":
+        yield _READERS[CSV][library](path, columns)
+        return
+    with library_module("pandas").read_csv(path, chunksize=_PART_ROWS) as reader:
+        for part in reader:
+            yield part if columns is None else part[_checked(columns, [*map(str, part.columns)])]
 
 
 def column_names(frame: Any) -> list[str]:

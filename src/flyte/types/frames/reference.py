@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -169,6 +169,40 @@ class DataFrame:
         """The same as `all`, under the name of the official SDK's blocking form."""
         return self.all()
 
+    async def iter(self) -> AsyncGenerator[Any]:
+        """Read the frame in parts: `async for part in await frame.open(pandas.DataFrame).iter()`.
+
+        Only one part is in memory at a time, of 65,536 rows at most. Parts have no index of their own. CSV is read in parts
+        with pandas only. A frame in memory is one part. Close the iterator (`aclose`) if you leave the loop early.
+
+        Returns:
+            The parts, as instances of the class given to `open`.
+
+        Raises:
+            ValueError: No class was chosen with `open`. The loop raises the errors of `all`.
+        """
+        self._chosen(self._type)
+        return self._parts()
+
+    async def _parts(self) -> AsyncGenerator[Any]:
+        import asyncio
+        from contextlib import ExitStack
+
+        from .formats import read_parts
+        from .storing import local_copy
+
+        if self.val is not None:
+            yield await asyncio.to_thread(self.read)
+            return
+        format = self._readable_format()
+        library = frame_library(self._chosen(self._type))
+        with ExitStack() as stack:
+            path = await asyncio.to_thread(stack.enter_context, local_copy(self.uri))
+            parts = read_parts(path, library, [*self.columns] or None, format)
+            stack.callback(parts.close)
+            while (part := await asyncio.to_thread(next, parts, None)) is not None:
+                yield part
+
     def read(self, dataframe_type: type[Any] | None = None) -> Any:
         """Read the frame in this thread, also while an event loop runs in it. See `all`.
 
@@ -182,10 +216,8 @@ class DataFrame:
         held = self.val
         if held is not None and (kind is None or (isinstance(held, kind) and not self.columns)):
             return held
-        if kind is None:
-            raise FrameError("choose a class first, as in frame.open(pandas.DataFrame).all()")
         columns = [*self.columns] or None
-        library = frame_library(kind)
+        library = frame_library(self._chosen(kind))
         if held is not None:
             import tempfile
 
@@ -193,11 +225,20 @@ class DataFrame:
                 path = Path(temporary) / "data.parquet"
                 write_frame(held, path, PARQUET)
                 return read_frame(path, library, columns, PARQUET)
+        format = self._readable_format()
+        with local_copy(self.uri) as path:
+            return read_frame(path, library, columns, format)
+
+    def _chosen(self, kind: type[Any] | None) -> type[Any]:
+        if kind is None:
+            raise FrameError("choose a class first, as in frame.open(pandas.DataFrame).all()")
+        return kind
+
+    def _readable_format(self) -> str:
         format = self.format or (CSV if urlsplit(self.uri).path.endswith(".csv") else PARQUET)
         if format not in FRAME_FORMATS:
             raise FrameError(f"{shown(self.uri)} has the format {format!r}; only Parquet and CSV are read here")
-        with local_copy(self.uri) as path:
-            return read_frame(path, library, columns, format)
+        return format
 
     def stored(self, format: str = "") -> DataFrame:
         """Return a reference: the frame itself, or the stored copy of a frame in memory.
