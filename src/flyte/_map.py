@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import (
-    AsyncGenerator,
     AsyncIterable,
     AsyncIterator,
     Awaitable,
@@ -188,8 +187,9 @@ class _Items:
 
     async def aclose(self) -> None:
         """End an async generator whose items are no longer wanted."""
-        if isinstance(self._async, AsyncGenerator):
-            await self._on_loop(cast("AsyncGenerator[Any]", self._async).aclose())
+        close = getattr(self._async, "aclose", None)
+        if close is not None:
+            await self._on_loop(close())
 
     async def _on_loop(self, work: Coroutine[Any, Any, Any]) -> Any:
         if self._loop is None:
