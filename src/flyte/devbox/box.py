@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from flyte_api.registry import registry
-from flyte_rpc.arguments import whole
+from flyte_rpc.arguments import flag, whole
 from flyte_rpc.calls.client import Client
 
 from .control_plane import ControlPlane
@@ -209,6 +209,7 @@ def start(
         raise ValueError(f"parallel={parallel} is too small; it must be at least 1")
     if dir is not None and not str(dir):
         raise ValueError("dir must not be empty; omit it for a temporary directory")
+    flag("memory", memory)
     whole("port", port, 0)
     if port >= 1 << 16:
         raise ValueError(f"port={port} is not a valid TCP port")

@@ -174,7 +174,7 @@ async def test_a_prefix_is_matched_here_where_servers_can_not(Book: Any, service
         ({"in_state": ["lost"]}, "lost"),
         ({"shelves": "abc"}, "shelves takes several values"),
         ({"shelves": [1]}, "shelves takes string, not int"),
-        ({"lendable_only": "yes"}, "lendable_only takes bool, not str"),
+        ({"lendable_only": "yes"}, "lendable_only takes True or False, not 'yes'"),
         ({"sort_by": ("title", "up")}, "direction 'up'"),
         ({"limit": -1}, "limit"),
     ],

@@ -27,6 +27,7 @@ from .plan import Plan, Refused, Work, plan
 from .processes.forking import ProcessStarter
 from .processes.orphans import MARKER, start_time
 from .processes.process import Process
+from .recovery import recovered_outputs
 from .reports import Reporter
 from .scratch import release
 from .slots import Slots
@@ -101,7 +102,7 @@ class Job:
             with self._state.store.database.transaction():
                 self._state.store.jobs.put(self._row)
                 self._reporter.report(ActionPhase.QUEUED)
-            if attempt == 1 and self._use_cached_outputs():
+            if attempt == 1 and (self._use_recovered_outputs() or self._use_cached_outputs()):
                 return Success()
             outcome = await self._wait_for_slot(attempt) or await self._attempt(attempt)
             again = isinstance(outcome, Failure) and outcome.retryable and attempt <= self._limits.retries
@@ -208,6 +209,14 @@ class Job:
 
     def _reporter_of(self, attempt: int) -> Reporter:
         return Reporter(self._state.store, self.key, attempt, self._directory(attempt))
+
+    def _use_recovered_outputs(self) -> bool:
+        """Use the outputs of the same action in the run that this run recovers, if it succeeded there."""
+        uri = recovered_outputs(self._state.store, self._state.blobs, self._work)
+        if uri is None:
+            return False
+        self._state.blobs.copy(uri, f"{self._directory(1)}/{OUTPUTS}")
+        return True
 
     def _use_cached_outputs(self) -> bool:
         """Use the outputs of an earlier action with the same cache key, if there are any."""
