@@ -210,6 +210,7 @@ def start(
     if dir is not None and not str(dir):
         raise ValueError("dir must not be empty; omit it for a temporary directory")
     flag("memory", memory)
+    flag("trust_user", trust_user)
     whole("port", port, 0)
     if port >= 1 << 16:
         raise ValueError(f"port={port} is not a valid TCP port")
