@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from flyte_rpc.status import Status
 
@@ -60,6 +60,7 @@ async def serve(
     host: str = "127.0.0.1",
     port: int = 0,
     authenticate: Authenticate | None = None,
+    hosts: Collection[str] | None = None,
 ) -> RunningServer:
     """Serve on this event loop, in cleartext: gRPC over HTTP/2; Connect and gRPC-Web over HTTP/1.1 and HTTP/2.
 
@@ -70,6 +71,9 @@ async def serve(
         host: Address to listen on. Default: this machine only.
         port: TCP port; 0 takes a free one, see `RunningServer.port`.
         authenticate: Called before each request is read. Default: everybody may call.
+        hosts: Host names, without ports, that requests may be for, so that pages of other sites cannot call the server. Requests
+            with an `Origin` must come from the host that they are for. Calls over gRPC, which browsers cannot make, are not
+            checked. Default: all.
 
     Raises:
         OSError: The address cannot be bound.
@@ -80,7 +84,7 @@ async def serve(
             f"host={host!r} is a path or URL. The server listens on TCP only: write a host name or an address."
         )
     dispatcher = Dispatcher(services, authenticate)
-    router = Router(dispatcher)
+    router = Router(dispatcher, hosts)
     http2 = Http2Server(dispatcher, router)
     connections = Connections()
 
