@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 
 import pytest
 
-from flyte_rpc.calls.call_path import stream, unary
+from flyte_rpc.calls.call_path import unary
 from flyte_rpc.calls.client import Client
 from flyte_rpc.serving.connections import default_limit
 from flyte_rpc.serving.server import RunningServer, serve
@@ -19,8 +18,13 @@ LIMIT = 6
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[RunningServer]:
-    async with await serve([EchoServer()], max_connections=LIMIT) as running:
+def echo() -> EchoServer:
+    return EchoServer()
+
+
+@pytest.fixture
+async def server(echo: EchoServer) -> AsyncIterator[RunningServer]:
+    async with await serve([echo], max_connections=LIMIT) as running:
         yield running
 
 
@@ -48,21 +52,25 @@ async def test_a_new_connection_takes_the_place_of_one_without_a_request(server:
         assert len(server.connections) <= LIMIT
 
 
-async def test_connections_with_requests_stay(server: RunningServer) -> None:
-    async with AsyncExitStack() as stack:
-        clients = [await stack.enter_async_context(Client(server.endpoint, timeout=10)) for _ in range(LIMIT)]
-        streams = [stream(client, Echo.COUNT, Note(to=2, hang=True)) for client in clients]
-        for replies in streams:
-            await anext(replies)
-        (late,) = await silent(server, 1)
-        assert await closed(late)
-        assert len(server.connections) == LIMIT
-        await streams[0].aclose()
-        await clients[0].aclose()
-        async with Client(server.endpoint, timeout=10) as another:
-            assert (await unary(another, Echo.SAY, Note(text="again"))).text == "again"
-        for replies in streams[1:]:
-            await replies.aclose()
+async def test_connections_with_requests_stay(echo: EchoServer, server: RunningServer) -> None:
+    body = b'{"hang": true}'
+    head = f"POST /test.Echo/Say HTTP/1.1\r\nHost: x\r\nContent-Type: application/proto\r\nContent-Length: {len(body)}\r\n\r\n"
+    writers: list[asyncio.StreamWriter] = []
+    for _ in range(LIMIT):
+        echo.entered.clear()
+        _, writer = await asyncio.open_connection(server.host, server.port)
+        writer.write(head.encode() + body)
+        writers.append(writer)
+        await asyncio.wait_for(echo.entered.wait(), 10)
+    (late,) = await silent(server, 1)
+    assert await closed(late)
+    assert len(server.connections) == LIMIT
+    writers[0].close()
+    await asyncio.wait_for(echo.cancelled.wait(), 10)
+    async with Client(server.endpoint, timeout=10, transport="connect") as client:
+        assert (await unary(client, Echo.SAY, Note(text="again"))).text == "again"
+    for writer in writers:
+        writer.close()
 
 
 async def test_a_connection_without_its_first_bytes_is_closed() -> None:
