@@ -55,11 +55,13 @@ async def test_a_new_connection_takes_the_place_of_one_without_a_request(server:
 async def test_connections_with_requests_stay(echo: EchoServer, server: RunningServer) -> None:
     body = b'{"hang": true}'
     head = f"POST /test.Echo/Say HTTP/1.1\r\nHost: x\r\nContent-Type: application/proto\r\nContent-Length: {len(body)}\r\n\r\n"
+    readers: list[asyncio.StreamReader] = []
     writers: list[asyncio.StreamWriter] = []
     for _ in range(LIMIT):
         echo.entered.clear()
-        _, writer = await asyncio.open_connection(server.host, server.port)
+        reader, writer = await asyncio.open_connection(server.host, server.port)
         writer.write(head.encode() + body)
+        readers.append(reader)  # a connection ends with its reader
         writers.append(writer)
         await asyncio.wait_for(echo.entered.wait(), 10)
     (late,) = await silent(server, 1)
