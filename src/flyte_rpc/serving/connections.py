@@ -79,6 +79,10 @@ class Connections:
         self._open[connection] = None
         self._empty.clear()
 
+    def hand_over(self, connection: Connection) -> None:
+        """Make room for the protocol that adds itself in place of this one."""
+        self._open.pop(connection, None)
+
     def discard(self, connection: Connection) -> None:
         """Note that a connection is gone."""
         self._open.pop(connection, None)

@@ -54,8 +54,8 @@ class FirstBytes(asyncio.Protocol):
             protocol = self._http1()
         self._be_patient()
         self._transport.set_protocol(protocol)
+        self._connections.hand_over(self)
         protocol.connection_made(self._transport)
-        self._connections.discard(self)
         protocol.data_received(self._received)
 
     def connection_lost(self, exc: BaseException | None) -> None:
