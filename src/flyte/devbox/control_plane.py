@@ -15,6 +15,8 @@ from .data.logs import LogBook
 from .executor.executor import Executor
 from .home import DevboxError, Home
 from .runs.recording import Recorder
+from .secrets import vault
+from .secrets.service import SecretService
 from .services import project
 from .services.actions import ActionsService
 from .services.cluster import ClusterService
@@ -48,7 +50,12 @@ class ControlPlane:
             raise DevboxError(str(error)) from error
         blobs = Blobs(home.blobs)
         self._state = SharedState(
-            store=self._store, changes=changes, blobs=blobs, logs=LogBook(home.logs, changes), scratch=home.scratch
+            store=self._store,
+            changes=changes,
+            blobs=blobs,
+            logs=LogBook(home.logs, changes),
+            vault=vault.open_vault(self._store.secrets, None if home.database is None else home.secrets_key),
+            scratch=home.scratch,
         )
         self._links = Links(blobs)
         self._executor = Executor(self._state, parallel=parallel, grace=grace)
@@ -78,6 +85,7 @@ class ControlPlane:
             DataProxyService(self._state, self._links),
             ClusterService(lambda: self.endpoint),
             IdentityService(),
+            SecretService(self._state.vault),
         )
         try:
             await self._links.start()
@@ -96,6 +104,7 @@ class ControlPlane:
         if self._server is not None:
             await self._server.close()
         await self._links.close()
+        self._state.vault.close()
         self._store.close()
 
     def _authenticate(self, call: ServerCall) -> None:

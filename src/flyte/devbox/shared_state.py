@@ -9,6 +9,7 @@ from attrs import frozen
 from .bus import Bus
 from .data.blobs import Blobs
 from .data.logs import LogBook
+from .secrets.vault import Vault
 from .store.store import Store
 
 
@@ -20,5 +21,6 @@ class SharedState:
     changes: Bus
     blobs: Blobs
     logs: LogBook
+    vault: Vault
     scratch: Path
     """Directory for the working directories of running attempts."""

@@ -24,7 +24,7 @@ from flyte_rpc.codec.deprecation import quietly
 from . import failures
 from .failures import OUTPUTS, Failure, Success, read_result
 from .limits import Limits
-from .plan import Plan, Refused, Work, plan
+from .plan import Plan, Refused, SecretAccess, Work, plan
 from .processes.forking import ProcessStarter
 from .processes.orphans import MARKER, start_time
 from .processes.process import Process
@@ -132,10 +132,11 @@ class Job:
         """Run one attempt in its slot."""
         reporter, directory = self._reporter, self._directory(attempt)
         scratch = self._state.scratch / uuid.uuid4().hex
+        secrets = SecretAccess(self._state.vault, scratch.with_suffix(".secrets"))
         log: Log | None = None
         try:
             reporter.report(ActionPhase.INITIALIZING)
-            prepared = plan(self._work, attempt, directory, self._state.blobs, self._settings.environment)
+            prepared = plan(self._work, attempt, directory, self._state.blobs, secrets, self._settings.environment)
             scratch.mkdir(parents=True)
             log = self._state.logs.open(self.key, attempt)
             process = await self._start(prepared, scratch, log)
@@ -149,6 +150,7 @@ class Job:
         finally:
             if log is not None:
                 log.close()
+            await _remove_directory(secrets.directory)
             await _remove_directory(scratch)
             self._slots.leave(self.key)
         if ended is not None:

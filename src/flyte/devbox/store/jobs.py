@@ -44,7 +44,8 @@ class CachedOutputs:
     def put(self, project: str, domain: str, key: str, uri: str, now: int) -> None:
         """Store the location of the outputs for a cache key."""
         self._database.execute(
-            "INSERT OR REPLACE INTO cached_outputs VALUES (?, ?, ?, ?, ?)", (project, domain, key, uri, now)
+            "INSERT OR REPLACE INTO cached_outputs (project, domain, key, output_uri, created_at) VALUES (?, ?, ?, ?, ?)",
+            (project, domain, key, uri, now),
         )
 
     def get(self, project: str, domain: str, key: str, since: int) -> str | None:
