@@ -8,6 +8,7 @@ from typing import Self
 from flyte_rpc.serving.server import RunningServer, ServerCall, Status, abort, serve
 
 from . import local_user
+from .administration.settings import SettingsService
 from .bus import Bus
 from .data.blobs import Blobs
 from .data.links import Links
@@ -54,7 +55,7 @@ class ControlPlane:
             changes=changes,
             blobs=blobs,
             logs=LogBook(home.logs, changes),
-            vault=vault.open_vault(self._store.secrets, None if home.database is None else home.secrets_key),
+            vault=vault.open_vault(self._store.database, None if home.database is None else home.secrets_key),
             scratch=home.scratch,
         )
         self._links = Links(blobs)
@@ -86,6 +87,7 @@ class ControlPlane:
             ClusterService(lambda: self.endpoint),
             IdentityService(),
             SecretService(self._state.vault),
+            SettingsService(self._store.database),
         )
         try:
             await self._links.start()

@@ -6,7 +6,6 @@ import re
 from typing import NoReturn
 
 from flyte.devbox import clock
-from flyte.devbox.store.secrets import SecretRow
 from flyte_api.messages.flyteidl2.common.identifier import ClusterIdentifier
 from flyte_api.messages.flyteidl2.secret.definition import (
     ClusterSecretStatus,
@@ -34,6 +33,7 @@ from flyte_api.services.flyteidl2.secret.secret_service import SecretServiceBase
 from flyte_rpc.serving.server import ServerCall, Status, abort
 
 from .cipher import CipherError
+from .table import SecretRow
 from .vault import SecretName, Vault
 
 _CLUSTER = "flyte-devbox"

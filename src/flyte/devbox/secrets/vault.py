@@ -10,9 +10,9 @@ from attrs import evolve, frozen
 
 from flyte.devbox import clock
 from flyte.devbox.store.database import Database
-from flyte.devbox.store.secrets import SecretRow, Secrets
 
 from .cipher import Cipher, available
+from .table import SecretRow, Secrets
 
 _log = logging.getLogger("flyte.devbox")
 _INSTALL = "pip install 'flyte-remote[devbox]'"
@@ -124,18 +124,19 @@ class Vault:
             )
 
 
-def open_vault(table: Secrets, key_file: Path | None) -> Vault:
+def open_vault(database: Database, key_file: Path | None) -> Vault:
     """Open the vault. Values never reach the disk in plain text.
 
     Args:
-        table: The table of secrets in the devbox's database.
-        key_file: The file with the encryption key; None if the devbox's database is in memory.
+        database: The devbox's database.
+        key_file: The file with the encryption key; None if the database is in memory.
     """
+    table = Secrets(database)
     if key_file is None:
         return Vault(table, None)
     if available():
         return Vault(table, Cipher(key_file))
     if table.count():
         _log.warning("the devbox cannot read its %d stored secrets; run %s", table.count(), _INSTALL)
-    database = Database(None)
-    return Vault(Secrets(database), None, database)
+    memory = Database(None)
+    return Vault(Secrets(memory), None, memory)

@@ -11,7 +11,6 @@ from .database import Database
 from .events import Events
 from .jobs import CachedOutputs, Jobs
 from .projects import Projects
-from .secrets import Secrets
 from .tasks import Tasks
 
 
@@ -31,7 +30,6 @@ class Store:
         self.events = Events(self.database, changes)
         self.jobs = Jobs(self.database)
         self.cached_outputs = CachedOutputs(self.database)
-        self.secrets = Secrets(self.database)
 
     def close(self) -> None:
         """Close the database."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from attrs import astuple, field, frozen
 
-from .database import Database
-from .rows import column_list, placeholders, read
+from flyte.devbox.store.database import Database
+from flyte.devbox.store.rows import column_list, placeholders, read
 
 
 @frozen
