@@ -8,6 +8,7 @@ from typing import Self
 from flyte_rpc.serving.server import RunningServer, ServerCall, Status, abort, serve
 
 from . import local_user
+from .administration.auth_metadata import OPEN, WELL_KNOWN, AuthMetadataService
 from .administration.settings import SettingsService
 from .bus import Bus
 from .data.blobs import Blobs
@@ -76,6 +77,7 @@ class ControlPlane:
         project.seed(self._store)
         recorder = Recorder(self._store, self._executor)
         actions = ActionsService(self._state, self._executor, recorder)
+        auth_metadata = AuthMetadataService(lambda: self.endpoint)
         services = (
             project.ProjectService(self._store),
             TaskService(self._store),
@@ -86,12 +88,19 @@ class ControlPlane:
             DataProxyService(self._state, self._links),
             ClusterService(lambda: self.endpoint),
             IdentityService(),
+            auth_metadata,
             SecretService(self._state.vault),
             SettingsService(self._store.database),
         )
         try:
             await self._links.start()
-            self._server = await serve(services, host=_HOST, port=port, authenticate=self._authenticate)
+            self._server = await serve(
+                services,
+                host=_HOST,
+                port=port,
+                authenticate=self._authenticate,
+                pages={WELL_KNOWN: auth_metadata.document},
+            )
         except OSError as error:
             await self.stop()
             raise DevboxError(f"the devbox cannot listen on {_HOST}:{port}: {error.strerror}") from error
@@ -110,6 +119,8 @@ class ControlPlane:
         self._store.close()
 
     def _authenticate(self, call: ServerCall) -> None:
+        if call.path in OPEN:
+            return
         given = call.metadata.get("authorization", "")
         if hmac.compare_digest(given.encode(), f"Bearer {self._token}".encode()):
             return

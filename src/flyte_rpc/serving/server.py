@@ -18,9 +18,21 @@ from .connections import Connections
 from .dispatch import Authenticate, Dispatcher
 from .first_bytes import FirstBytes
 from .http2 import Http2Server
+from .pages import Page, Pages
 from .service import Abort, ServerCall, ServiceBase, abort
 
-__all__ = ["Abort", "Authenticate", "RunningServer", "ServerCall", "ServiceBase", "Status", "abort", "serve"]
+__all__ = [
+    "Abort",
+    "Authenticate",
+    "Page",
+    "Pages",
+    "RunningServer",
+    "ServerCall",
+    "ServiceBase",
+    "Status",
+    "abort",
+    "serve",
+]
 
 _BACKLOG = 1024
 """Connections that wait to be accepted. A proxy may open one for each of many concurrent calls."""
@@ -60,6 +72,7 @@ async def serve(
     host: str = "127.0.0.1",
     port: int = 0,
     authenticate: Authenticate | None = None,
+    pages: Pages | None = None,
 ) -> RunningServer:
     """Serve on this event loop, in cleartext: gRPC over HTTP/2; Connect and gRPC-Web over HTTP/1.1 and HTTP/2.
 
@@ -70,6 +83,7 @@ async def serve(
         host: Address to listen on. Default: this machine only.
         port: TCP port; 0 takes a free one, see `RunningServer.port`.
         authenticate: Called before each request is read. Default: everybody may call.
+        pages: Functions that answer GET requests for other documents, by path, without credentials. Default: none.
 
     Raises:
         OSError: The address cannot be bound.
@@ -80,7 +94,7 @@ async def serve(
             f"host={host!r} is a path or URL. The server listens on TCP only: write a host name or an address."
         )
     dispatcher = Dispatcher(services, authenticate)
-    router = Router(dispatcher)
+    router = Router(dispatcher, pages or {})
     http2 = Http2Server(dispatcher, router)
     connections = Connections()
 

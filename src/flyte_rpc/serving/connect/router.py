@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from flyte_rpc.calls.rpc import Cardinality, Effect
 from flyte_rpc.serving.dispatch import Disconnected, Dispatcher, Method
+from flyte_rpc.serving.pages import Pages
 from flyte_rpc.serving.service import Abort
 from flyte_rpc.status import Status
 
@@ -48,8 +49,9 @@ _KINDS = {
 class Router:
     """Answers the requests of all connections, except calls over gRPC."""
 
-    def __init__(self, dispatcher: Dispatcher) -> None:
+    def __init__(self, dispatcher: Dispatcher, pages: Pages) -> None:
         self._dispatcher = dispatcher
+        self._pages = pages
 
     async def answer(self, exchange: Exchange) -> bool:
         """Answer a request. Returns whether the reply is complete; if not, the connection has to say so."""
@@ -69,6 +71,13 @@ class Router:
                 await exchange.respond(200, [_TEXT, ("cache-control", "no-store")], b"ok\n")
             else:
                 await _refuse_method(exchange, "GET, HEAD")
+            return
+        if path in self._pages:
+            if exchange.method == "GET":
+                page = await self._pages[path]()
+                await exchange.respond(page.status, [("content-type", page.content_type)], page.body)
+            else:
+                await _refuse_method(exchange, "GET")
             return
         method = self._dispatcher.methods.get(path)
         if method is None:
