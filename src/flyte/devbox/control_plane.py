@@ -30,6 +30,7 @@ from .services.task import TaskService
 from .shared_state import SharedState
 from .store.database import StoreError
 from .store.store import Store
+from .translator.service import TranslatorService
 
 _HOST = "127.0.0.1"
 
@@ -91,6 +92,7 @@ class ControlPlane:
             auth_metadata,
             SecretService(self._state.vault),
             SettingsService(self._store.database),
+            TranslatorService(self._state),
         )
         try:
             await self._links.start()
