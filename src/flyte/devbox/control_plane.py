@@ -11,6 +11,8 @@ from . import local_user
 from .administration.auth_metadata import OPEN, WELL_KNOWN, AuthMetadataService
 from .administration.settings import SettingsService
 from .bus import Bus
+from .caching.catalog import Catalog
+from .caching.service import CacheService
 from .data.blobs import Blobs
 from .data.links import Links
 from .data.logs import LogBook
@@ -58,6 +60,7 @@ class ControlPlane:
             blobs=blobs,
             logs=LogBook(home.logs, changes),
             vault=vault.open_vault(self._store.database, None if home.database is None else home.secrets_key),
+            catalog=Catalog(self._store.database),
             scratch=home.scratch,
         )
         self._links = Links(blobs)
@@ -93,6 +96,7 @@ class ControlPlane:
             SecretService(self._state.vault),
             SettingsService(self._store.database),
             TranslatorService(self._state),
+            CacheService(self._state.catalog),
         )
         try:
             await self._links.start()

@@ -7,6 +7,7 @@ from pathlib import Path
 from attrs import frozen
 
 from .bus import Bus
+from .caching.catalog import Catalog
 from .data.blobs import Blobs
 from .data.logs import LogBook
 from .secrets.vault import Vault
@@ -22,5 +23,6 @@ class SharedState:
     blobs: Blobs
     logs: LogBook
     vault: Vault
+    catalog: Catalog
     scratch: Path
     """Directory for the working directories of running attempts."""

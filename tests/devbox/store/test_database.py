@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from flyte.devbox.bus import Bus
+from flyte.devbox.caching.catalog import CachedOutput, Catalog
+from flyte.devbox.caching.reservations import CacheKey
 from flyte.devbox.store.database import Database, StoreError
 from flyte.devbox.store.schema import DDL, MIGRATIONS, OLDEST, VERSION
 from flyte.devbox.store.store import Store
@@ -78,7 +80,9 @@ def test_an_older_file_is_upgraded_with_its_content(tmp_path: Path, version: int
         assert upgraded.database.rows("PRAGMA user_version")[0][0] == VERSION
         project = upgraded.projects.get("old")
         assert project is not None and project.name == "Old"
-        assert upgraded.cached_outputs.get("old", "development", "key", 0) == "file:///x"
+        assert Catalog(upgraded.database).get(CacheKey("old", "development", "key")) == CachedOutput(
+            "file:///x", 1, None
+        )
         new = Database(None)
         assert schema(upgraded.database) == schema(new)
         new.close()

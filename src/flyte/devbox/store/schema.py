@@ -140,15 +140,6 @@ CREATE TABLE settings (
 ) WITHOUT ROWID;
 
 ALTER TABLE cached_outputs ADD COLUMN metadata BLOB;
-
-CREATE TABLE cache_reservations (
-    project    TEXT NOT NULL,
-    domain     TEXT NOT NULL,
-    key        TEXT NOT NULL,
-    owner      TEXT NOT NULL,
-    expires_at INTEGER NOT NULL,
-    PRIMARY KEY (project, domain, key)
-) WITHOUT ROWID;
 """
 
 MIGRATIONS = {4: _ADMINISTRATION}
