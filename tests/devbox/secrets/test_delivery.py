@@ -12,6 +12,8 @@ from devbox.calls import DOMAIN, Calls, shell
 from devbox.sample import jobs
 from flyte import Secret as Declared
 from flyte._client import use_client
+from flyte.devbox.executor.plan import Plan
+from flyte.devbox.secrets.table import SecretRow
 from flyte.remote import Secret
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
 from flyte_api.messages.flyteidl2.core.security import Secret as SecretMessage
@@ -130,3 +132,9 @@ async def test_values_that_do_not_fit_fail_the_action(calls: Calls, client: Clie
     assert "environment variable 'A=B'" in await failed(calls, declaring("true", variable("key", "A=B")))
     outside = SecretMessage(key="key", group="..", mount_requirement=SecretMountType.FILE)
     assert "'..' is not a file name" in await failed(calls, declaring("true", outside))
+
+
+def test_reprs_show_no_values() -> None:
+    row = SecretRow("hash", "p", "d", "key", VALUE.encode(), 1, 1)
+    plan = Plan(command=["true"], env={"KEY": VALUE}, memory=None)
+    assert VALUE not in f"{row!r} {plan!r}" and "key" in repr(row)

@@ -51,14 +51,15 @@ def parse_time(text: str) -> Timestamp:
     Raises:
         TranslationError: The text is not such a time.
     """
+    problem = f"{text!r} is not a time in RFC 3339, such as 2026-01-31T12:00:00Z"
     match = _TIME.fullmatch(text)
-    try:
-        moment = datetime.fromisoformat(match[1] + match[3]) if match else None
-        seconds = (moment - _EPOCH) // timedelta(seconds=1) if moment else 0
-    except ValueError:
-        match = None
     if match is None:
-        raise TranslationError(f"{text!r} is not a time in RFC 3339, such as 2026-01-31T12:00:00Z")
+        raise TranslationError(problem)
+    try:
+        moment = datetime.fromisoformat(match[1] + match[3])
+    except ValueError:
+        raise TranslationError(problem) from None
+    seconds = (moment - _EPOCH) // timedelta(seconds=1)
     return Timestamp(seconds=seconds, nanos=int((match[2] or "0")[:9].ljust(9, "0")))
 
 
