@@ -193,6 +193,16 @@ class TestSharing:
         assert (await reserve(calls, "you", 10)).owner_id == "you"
         await calls.abort("parent")
 
+    async def test_a_task_does_not_wait_for_its_parents(self, calls: Calls) -> None:
+        await self.parent(calls)
+        mine = f"{calls.project}/development/parent/a0"
+        assert (await reserve(calls, mine, 10)).owner_id == mine
+        await self.child(calls, shell(": > $FLYTE_OUTPUT_PATH/outputs.pb", TaskMetadata(cache_serializable=True)))
+        details = await calls.ended(calls.action_id("parent", "child"))
+        assert "WAITING_FOR_RESOURCES" not in phases_of(details)
+        assert (await reserve(calls, "me", 10)).owner_id == mine
+        await calls.abort("parent")
+
     async def test_a_reservation_that_expires_lets_the_task_run(self, calls: Calls) -> None:
         await self.parent(calls)
         await reserve(calls, "me", 0.2)

@@ -26,6 +26,7 @@ class ActionCache:
         self._catalog = state.catalog
         self._key = CacheKey(work.key.project, work.key.domain, cache_key)
         self._owner = str(work.key)
+        self._parent = work.parent
         self._metadata = work.template.metadata
         config = work.run_spec.cache_config
         self._overwrites = quietly(work.run_spec, "overwrite_cache") or (config is not None and config.overwrite_cache)
@@ -63,9 +64,20 @@ class ActionCache:
         return True
 
     def reserve(self) -> Reservation | None:
-        """Reserve the key until `release`. Return the reservation of another owner, if there is one."""
+        """Reserve the key until `release`. Return the reservation of another owner, if the action has to wait for it."""
         held = self._catalog.reservations.acquire(self._key, self._owner, None)
-        return None if held.owner == self._owner else held
+        # A parent waits for this action, which would then wait for the parent's outputs forever.
+        return None if held.owner == self._owner or held.owner in self._ancestors() else held
+
+    def _ancestors(self) -> set[str]:
+        """Return the owners that stand for the parents of the action."""
+        found: set[str] = set()
+        key = self._parent
+        while key is not None and str(key) not in found:
+            found.add(str(key))
+            row = self._state.store.actions.get(key)
+            key = None if row is None else row.parent_key
+        return found
 
     def released(self) -> asyncio.Future[None]:
         """Return a future that is done when the reservation of the key is released. Cancel it to stop waiting."""
