@@ -29,7 +29,6 @@ from remote.planes.artifact import Registry
 from remote.planes.org import Domains
 from remote.planes.project import ThreeProjects
 from remote.planes.secret import Vault
-from remote.planes.settings import Book
 from remote.planes.task import Tasks
 from remote.planes.tracked import Tracker
 from remote.planes.trigger import Triggers
@@ -68,7 +67,6 @@ ELSEWHERE: dict[str, Callable[[], list[ServiceBase]]] = {
     "administration.md": lambda: [Vault(), Domains("development", "production")],
     "apps.md": apps,
     "artifacts.md": lambda: [Registry()],
-    "settings.md": lambda: [Book()],
     "tracked-runs.md": lambda: [Tracker()],
     "triggers.md": lambda: [Triggers(), trained()],
 }

@@ -304,6 +304,7 @@ def test_misspelt_options() -> None:
         ({"timeout": -1}, ValueError),
         ({"env_vars": {"A": 1}}, TypeError),
         ({"cache": "always"}, ValueError),
+        ({"secrets": [5]}, TypeError),
     ],
 )
 def test_bad_options_fail_before_any_call(options: dict[str, Any], error: type[Exception]) -> None:

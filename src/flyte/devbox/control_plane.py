@@ -8,13 +8,19 @@ from typing import Self
 from flyte_rpc.serving.server import RunningServer, ServerCall, Status, abort, serve
 
 from . import local_user
+from .administration.auth_metadata import OPEN, WELL_KNOWN, AuthMetadataService
+from .administration.settings import SettingsService
 from .bus import Bus
+from .caching.catalog import Catalog
+from .caching.service import CacheService
 from .data.blobs import Blobs
 from .data.links import Links
 from .data.logs import LogBook
 from .executor.executor import Executor
 from .home import DevboxError, Home
 from .runs.recording import Recorder
+from .secrets import vault
+from .secrets.service import SecretService
 from .services import project
 from .services.actions import ActionsService
 from .services.cluster import ClusterService
@@ -26,6 +32,7 @@ from .services.task import TaskService
 from .shared_state import SharedState
 from .store.database import StoreError
 from .store.store import Store
+from .translator.service import TranslatorService
 
 _HOST = "127.0.0.1"
 _HOSTS = (_HOST, "localhost")
@@ -50,7 +57,13 @@ class ControlPlane:
             raise DevboxError(str(error)) from error
         blobs = Blobs(home.blobs)
         self._state = SharedState(
-            store=self._store, changes=changes, blobs=blobs, logs=LogBook(home.logs, changes), scratch=home.scratch
+            store=self._store,
+            changes=changes,
+            blobs=blobs,
+            logs=LogBook(home.logs, changes),
+            vault=vault.open_vault(self._store.database, None if home.database is None else home.secrets_key),
+            catalog=Catalog(self._store.database),
+            scratch=home.scratch,
         )
         self._links = Links(blobs)
         self._executor = Executor(self._state, parallel=parallel, grace=grace)
@@ -70,6 +83,7 @@ class ControlPlane:
         project.seed(self._store)
         recorder = Recorder(self._store, self._executor)
         actions = ActionsService(self._state, self._executor, recorder)
+        auth_metadata = AuthMetadataService(lambda: self.endpoint)
         services = (
             project.ProjectService(self._store),
             TaskService(self._store),
@@ -80,10 +94,22 @@ class ControlPlane:
             DataProxyService(self._state, self._links),
             ClusterService(lambda: self.endpoint),
             IdentityService(),
+            auth_metadata,
+            SecretService(self._state.vault),
+            SettingsService(self._store.database),
+            TranslatorService(self._state),
+            CacheService(self._state.catalog),
         )
         try:
             await self._links.start()
-            self._server = await serve(services, host=_HOST, port=port, authenticate=self._authenticate, hosts=_HOSTS)
+            self._server = await serve(
+                services,
+                host=_HOST,
+                port=port,
+                authenticate=self._authenticate,
+                hosts=_HOSTS,
+                pages={WELL_KNOWN: auth_metadata.document},
+            )
         except OSError as error:
             await self.stop()
             raise DevboxError(f"the devbox cannot listen on {_HOST}:{port}: {error.strerror}") from error
@@ -98,9 +124,12 @@ class ControlPlane:
         if self._server is not None:
             await self._server.close()
         await self._links.close()
+        self._state.vault.close()
         self._store.close()
 
     def _authenticate(self, call: ServerCall) -> None:
+        if call.path in OPEN:
+            return
         given = call.metadata.get("authorization", "")
         if hmac.compare_digest(given.encode(), f"Bearer {self._token}".encode()):
             return

@@ -6,14 +6,14 @@ import difflib
 import hashlib
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Never
 
 from attrs import evolve
 
 from flyte._client import resolve_client
-from flyte.definitions.policies import Cache, CacheBehavior, RetryStrategy, Timeout
+from flyte.definitions.policies import Cache, CacheBehavior, RetryStrategy, Secret, Timeout
 from flyte.definitions.resources import Resources
 from flyte.remote import TaskDetails
 from flyte.remote.tasks.override import Overrides, changed_spec
@@ -65,6 +65,7 @@ async def deploy(
     timeout: Timeout | timedelta | float | None = None,
     env_vars: Mapping[str, str] | None = None,
     cache: Cache | CacheBehavior | None = None,
+    secrets: str | Secret | Sequence[str | Secret] | None = None,
     client: Client | None = None,
     **unknown: Never,
 ) -> TaskDetails:
@@ -88,6 +89,7 @@ async def deploy(
         timeout: Time limits. A plain number is the maximum runtime of one attempt, in seconds.
         env_vars: Environment variables of the task's process.
         cache: Whether to reuse outputs of earlier actions with the same inputs. Default: no.
+        secrets: Names or `flyte.Secret`s that the task gets as environment variables or files. Default: none.
         client: The client for the calls. Default: the current client.
 
     Returns:
@@ -126,6 +128,8 @@ async def deploy(
         settings["env_vars"] = env_vars
     if cache is not None:
         settings["cache"] = _cache(cache, snapshot)
+    if secrets is not None:
+        settings["secrets"] = secrets
     spec = changed_spec(plain, settings)
     identifier = TaskIdentifier(
         org=scope.org,

@@ -18,6 +18,7 @@ _DATABASE = "devbox.sqlite"
 _LOCK = "devbox.lock"
 _STATE = "devbox.json"
 _TOKEN = "token"
+_SECRETS_KEY = "secrets.key"
 
 
 class DevboxError(FlyteError, RuntimeError):
@@ -72,6 +73,11 @@ class Home:
     def token_file(self) -> Path:
         """The file with the bearer token, readable by its owner only."""
         return self.path / _TOKEN
+
+    @property
+    def secrets_key(self) -> Path:
+        """The file with the key that encrypts secrets, readable by its owner only."""
+        return self.path / _SECRETS_KEY
 
     def token(self, wanted: str | None) -> str:
         """Return the requested token, that of the last devbox here, or a new one, and write it to the token file."""

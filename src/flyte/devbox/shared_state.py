@@ -7,8 +7,10 @@ from pathlib import Path
 from attrs import frozen
 
 from .bus import Bus
+from .caching.catalog import Catalog
 from .data.blobs import Blobs
 from .data.logs import LogBook
+from .secrets.vault import Vault
 from .store.store import Store
 
 
@@ -20,5 +22,7 @@ class SharedState:
     changes: Bus
     blobs: Blobs
     logs: LogBook
+    vault: Vault
+    catalog: Catalog
     scratch: Path
     """Directory for the working directories of running attempts."""

@@ -18,9 +18,21 @@ from .connections import Connections
 from .dispatch import Authenticate, Dispatcher
 from .first_bytes import FirstBytes
 from .http2 import Http2Server
+from .pages import Page, Pages
 from .service import Abort, ServerCall, ServiceBase, abort
 
-__all__ = ["Abort", "Authenticate", "RunningServer", "ServerCall", "ServiceBase", "Status", "abort", "serve"]
+__all__ = [
+    "Abort",
+    "Authenticate",
+    "Page",
+    "Pages",
+    "RunningServer",
+    "ServerCall",
+    "ServiceBase",
+    "Status",
+    "abort",
+    "serve",
+]
 
 _BACKLOG = 1024
 """Connections that wait to be accepted. A proxy may open one for each of many concurrent calls."""
@@ -63,6 +75,7 @@ async def serve(
     hosts: Collection[str] | None = None,
     max_connections: int | None = None,
     patience: float = 20.0,
+    pages: Pages | None = None,
 ) -> RunningServer:
     """Serve on this event loop, in cleartext: gRPC over HTTP/2; Connect and gRPC-Web over HTTP/1.1 and HTTP/2.
 
@@ -79,6 +92,7 @@ async def serve(
         max_connections: Most open connections. At the limit, a new one replaces the oldest one without a request, or is closed
             if there is none. Default: half of the files that the process may open, at most 10,000.
         patience: Seconds after which a connection without its first bytes is closed.
+        pages: Functions that answer GET requests for other documents, by path, without credentials. Default: none.
 
     Raises:
         OSError: The address cannot be bound.
@@ -89,7 +103,7 @@ async def serve(
             f"host={host!r} is a path or URL. The server listens on TCP only: write a host name or an address."
         )
     dispatcher = Dispatcher(services, authenticate)
-    router = Router(dispatcher, hosts)
+    router = Router(dispatcher, pages or {}, hosts)
     http2 = Http2Server(dispatcher, router)
     connections = Connections(max_connections)
 

@@ -92,3 +92,9 @@ def endless(path: str) -> None:
     with open(path, "w"):
         print(os.getppid(), flush=True)
         time.sleep(600)
+
+
+def secret_file(name: str) -> str:
+    """The content of a secret that is mounted as a file."""
+    with open(os.path.join(os.environ["FLYTE_SECRETS_DEFAULT_DIR"], name), encoding="utf-8") as file:
+        return file.read()

@@ -8,7 +8,6 @@ from typing import Any, NoReturn
 
 import pytest
 
-from flyte.devbox import Devbox
 from flyte.errors import AlreadyExistsError, InvalidArgumentError, NotFoundError, UnimplementedError
 from flyte.remote import Secret
 from flyte_api.messages.flyteidl2.secret.definition import Secret as SecretMessage
@@ -228,9 +227,10 @@ async def test_a_type_of_a_newer_server(vault: Vault, client: Client) -> None:
     assert (await Secret.get.aio("key", client=client)).type == "unknown(42)"
 
 
-def test_a_server_without_secrets(box: Devbox) -> None:
-    with pytest.raises(UnimplementedError, match="GetSecret"):
-        Secret.get("key")
+async def test_a_server_without_secrets() -> None:
+    async with await serve([]) as server, Client(server.endpoint, timeout=20) as client:
+        with pytest.raises(UnimplementedError, match="GetSecret"):
+            await Secret.get.aio("key", client=client)
 
 
 class MySecret(Secret):

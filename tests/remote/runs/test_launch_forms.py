@@ -48,6 +48,16 @@ async def test_values_that_the_server_translates(task: TaskDetails) -> None:
         await task.literals_of.aio(["x"])  # type: ignore[arg-type]  # which is the point
 
 
-def test_a_server_that_translates_nothing(box: Devbox, multiply: TaskDetails) -> None:
-    with pytest.raises(UnimplementedError, match="TaskSpecToLaunchFormJson"):
-        multiply.launch_form()
+async def test_a_server_that_translates_nothing(task: TaskDetails) -> None:
+    async with await serve([]) as server, Client(server.endpoint, timeout=20) as client:
+        with pytest.raises(UnimplementedError, match="TaskSpecToLaunchFormJson"):
+            await TaskDetails(task.pb2, client).launch_form.aio()
+
+
+def test_the_form_of_a_task_of_the_devbox(box: Devbox, multiply: TaskDetails) -> None:
+    form = multiply.launch_form()
+    assert form["required"] == list(multiply.interface.inputs)
+    values = dict.fromkeys(form["properties"], 2)
+    assert TaskDetails.literals_of_form(multiply.launch_form(values), client=multiply.client) == multiply.literals_of(
+        values
+    )

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import h11
 import pytest
 
-from flyte_rpc.serving.server import RunningServer, ServerCall, Status, abort, serve
+from flyte_rpc.serving.server import Page, RunningServer, ServerCall, Status, abort, serve
 from flyte_rpc.transports.framing import MAX_MESSAGE_BYTES
 from support.echo import Echo, EchoServer, Note
 
@@ -228,6 +228,27 @@ class TestHealth:
             refused = await browser.call("POST", path, body=b"")
             assert (refused.status, refused.headers["allow"]) == (405, "GET, HEAD")
             assert (await browser.call("POST", SAY, PROTO, body=note())).error["code"] == "unauthenticated"
+            writer.close()
+
+
+class TestPages:
+    async def test_it_needs_no_credentials_and_answers_get_only(self) -> None:
+        def nobody(call: ServerCall) -> None:
+            abort(Status.UNAUTHENTICATED, "no")
+
+        async def page() -> Page:
+            return Page(b"{}", 501, "application/json")
+
+        async with await serve([EchoServer()], authenticate=nobody, pages={"/.well-known/x": page}) as server:
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            browser = Browser(reader, writer)
+            for target in ("/.well-known/x", "/.well-known/x?a=b"):
+                reply = await browser.call("GET", target)
+                assert (reply.status, reply.headers["content-type"], reply.body) == (501, "application/json", b"{}")
+            for method in ("HEAD", "POST"):
+                refused = await browser.call(method, "/.well-known/x", body=b"")
+                assert (refused.status, refused.headers["allow"]) == (405, "GET")
+            assert (await browser.call("GET", "/.well-known/y")).status == 404
             writer.close()
 
 

@@ -16,14 +16,13 @@ from flyte.devbox.data.logs import Log
 from flyte.devbox.shared_state import SharedState
 from flyte.devbox.store.rows import JobRow
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
-from flyte_api.messages.flyteidl2.core.catalog import CatalogCacheStatus
 from flyte_api.messages.flyteidl2.workflow.run_definition import ErrorInfoKind
-from flyte_rpc.codec.deprecation import quietly
 
 from . import failures
+from .cache import ActionCache
 from .failures import OUTPUTS, Failure, Success, read_result
 from .limits import Limits
-from .plan import Plan, Refused, Work, plan
+from .plan import Plan, Refused, SecretAccess, Work, plan
 from .processes.forking import ProcessStarter
 from .processes.orphans import MARKER, start_time
 from .processes.process import Process
@@ -69,6 +68,7 @@ class Job:
         self._work = work
         self._row: JobRow = row
         self._limits = Limits.of(work.template.metadata)
+        self._cache = ActionCache(state, work, row.cache_key)
         self._stopping: asyncio.Future[Stop] = asyncio.get_running_loop().create_future()
         self._reporter = self._reporter_of(row.attempt)
 
@@ -84,6 +84,8 @@ class Job:
         except Exception as error:
             _log.exception("the devbox failed to run %s", self.key)
             outcome = Failure("DevboxError", f"the devbox failed to run the action: {error!r}", ErrorInfoKind.SYSTEM)
+        finally:
+            self._cache.release()
         if isinstance(outcome, Success):
             self._reporter.report(ActionPhase.SUCCEEDED)
             return True
@@ -102,9 +104,8 @@ class Job:
             with self._state.store.database.transaction():
                 self._state.store.jobs.put(self._row)
                 self._reporter.report(ActionPhase.QUEUED)
-            if attempt == 1 and (self._use_recovered_outputs() or self._use_cached_outputs()):
-                return Success()
-            outcome = await self._wait_for_slot(attempt) or await self._attempt(attempt)
+            outcome = (self._recovered() or await self._from_cache(attempt)) if attempt == 1 else None
+            outcome = outcome or await self._wait_for_slot(attempt) or await self._attempt(attempt)
             again = isinstance(outcome, Failure) and outcome.retryable and attempt <= self._limits.retries
             if not again or self._deadline_left() == 0:
                 return outcome
@@ -117,11 +118,8 @@ class Job:
             return ended
         if self._slots.full:
             self._reporter.report(ActionPhase.WAITING_FOR_RESOURCES, "waiting for other actions to end")
-        patience = None
-        if self._limits.max_queued and attempt == 1:
-            patience = max(0.0, self._limits.max_queued - (clock.now() - self._row.queued_at) / 1e6)
         turn = self._slots.ask(self.key)
-        ended = await self._until(turn, seconds=patience)
+        ended = await self._until(turn, seconds=self._patience(attempt))
         if ended is None and not turn.done():
             ended = failures.queued_timeout_exceeded(self._limits.max_queued)
         if ended is not None:
@@ -129,14 +127,44 @@ class Job:
             self._slots.leave(self.key)
         return ended
 
+    def _patience(self, attempt: int) -> float | None:
+        """Return the seconds that are left in the queue; None for any number."""
+        if not self._limits.max_queued or attempt > 1:
+            return None
+        return max(0.0, self._limits.max_queued - (clock.now() - self._row.queued_at) / 1e6)
+
+    async def _from_cache(self, attempt: int) -> Success | Failure | Stop | None:
+        """Use cached outputs, and wait for an action that is computing them. Return None if this action has to."""
+        target = f"{self._directory(attempt)}/{OUTPUTS}"
+        while True:
+            hit = self._cache.fetch(target)
+            self._reporter.cache_status = self._cache.status
+            if hit:
+                return Success()
+            other = self._cache.reserve() if self._cache.serializes else None
+            if other is None:
+                return None
+            self._reporter.report(ActionPhase.WAITING_FOR_RESOURCES, f"{other.owner} is computing the same outputs")
+            patience = self._patience(attempt)
+            expiry = None if other.expires_at is None else max(0.0, (other.expires_at - clock.now()) / 1e6)
+            released = self._cache.released()
+            limits = [limit for limit in (patience, expiry) if limit is not None]
+            ended = await self._until(released, seconds=min(limits, default=None))
+            released.cancel()
+            if ended is None and self._patience(attempt) == 0:
+                ended = failures.queued_timeout_exceeded(self._limits.max_queued)
+            if ended is not None:
+                return ended
+
     async def _attempt(self, attempt: int) -> Success | Failure | Stop:
         """Run one attempt in its slot."""
         reporter, directory = self._reporter, self._directory(attempt)
         scratch = self._state.scratch / uuid.uuid4().hex
+        secrets = SecretAccess(self._state.vault, scratch.with_suffix(".secrets"))
         log: Log | None = None
         try:
             reporter.report(ActionPhase.INITIALIZING)
-            prepared = plan(self._work, attempt, directory, self._state.blobs, self._settings.environment)
+            prepared = plan(self._work, attempt, directory, self._state.blobs, secrets, self._settings.environment)
             scratch.mkdir(parents=True)
             log = self._state.logs.open(self.key, attempt)
             process = await self._start(prepared, scratch, log)
@@ -150,6 +178,7 @@ class Job:
         finally:
             if log is not None:
                 log.close()
+            await release(secrets.directory)
             await release(scratch, self._state.blobs.path(f"{directory}/{OUTPUTS}"))
             self._slots.leave(self.key)
         if ended is not None:
@@ -157,7 +186,8 @@ class Job:
         tail = self._state.logs.last(self.key, attempt, _QUOTED_LINES)
         result = read_result(self._state.blobs, directory, process.exited.result(), self._work.expects_outputs, tail)
         if isinstance(result, Success):
-            self._remember(f"{directory}/{OUTPUTS}")
+            self._cache.store(f"{directory}/{OUTPUTS}")
+            reporter.cache_status = self._cache.status
         return result
 
     async def _start(self, prepared: Plan, scratch: Path, log: Log) -> Process:
@@ -208,39 +238,14 @@ class Job:
         return self._state.blobs.output_directory(self._work.spec.run_output_base, self.key, attempt)
 
     def _reporter_of(self, attempt: int) -> Reporter:
-        return Reporter(self._state.store, self.key, attempt, self._directory(attempt))
+        reporter = Reporter(self._state.store, self.key, attempt, self._directory(attempt))
+        reporter.cache_status = self._cache.status
+        return reporter
 
-    def _use_recovered_outputs(self) -> bool:
+    def _recovered(self) -> Success | None:
         """Use the outputs of the same action in the run that this run recovers, if it succeeded there."""
         uri = recovered_outputs(self._state.store, self._state.blobs, self._work)
         if uri is None:
-            return False
+            return None
         self._state.blobs.copy(uri, f"{self._directory(1)}/{OUTPUTS}")
-        return True
-
-    def _use_cached_outputs(self) -> bool:
-        """Use the outputs of an earlier action with the same cache key, if there are any."""
-        key, run_spec = self._row.cache_key, self._work.run_spec
-        if not key:
-            return False
-        config = run_spec.cache_config
-        if quietly(run_spec, "overwrite_cache") or (config is not None and config.overwrite_cache):
-            self._reporter.cache_status = CatalogCacheStatus.CACHE_SKIPPED
-            return False
-        self._reporter.cache_status = CatalogCacheStatus.CACHE_MISS
-        metadata = self._work.template.metadata
-        age = clock.to_seconds(metadata.cache_max_age) if metadata is not None else 0.0
-        since = clock.now() - int(age * 1e6) if age else 0
-        uri = self._state.store.cached_outputs.get(self.key.project, self.key.domain, key, since)
-        if uri is None or not self._state.blobs.exists(uri):
-            return False
-        self._state.blobs.copy(uri, f"{self._directory(1)}/{OUTPUTS}")
-        self._reporter.cache_status = CatalogCacheStatus.CACHE_HIT
-        return True
-
-    def _remember(self, uri: str) -> None:
-        """Store the outputs for later actions with the same cache key."""
-        if self._row.cache_key and self._state.blobs.exists(uri):
-            store = self._state.store.cached_outputs
-            store.put(self.key.project, self.key.domain, self._row.cache_key, uri, clock.now())
-            self._reporter.cache_status = CatalogCacheStatus.CACHE_POPULATED
+        return Success()

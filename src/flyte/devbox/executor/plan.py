@@ -5,12 +5,15 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
-from attrs import frozen
+from attrs import field, frozen
 
 from flyte.devbox import clock
 from flyte.devbox.data.blobs import BlobError, Blobs
 from flyte.devbox.keys import ActionKey
+from flyte.devbox.secrets.delivery import DeliveryError, deliver
+from flyte.devbox.secrets.vault import Vault
 from flyte.devbox.store.rows import ActionRow
 from flyte_api.messages.flyteidl2.core.literals import Literal
 from flyte_api.messages.flyteidl2.core.tasks import Container, TaskTemplate
@@ -61,8 +64,17 @@ class Plan:
     """A command that is ready to start."""
 
     command: Sequence[str]
-    env: Mapping[str, str]
+    env: Mapping[str, str] = field(repr=False)
+    """The whole environment, with the values of secrets."""
     memory: int | None
+
+
+@frozen
+class SecretAccess:
+    """The secrets, and the directory for those that a task gets as files."""
+
+    vault: Vault
+    directory: Path
 
 
 class Refused(Exception):
@@ -73,7 +85,7 @@ class Refused(Exception):
         self.failure = failure
 
 
-def plan(work: Work, attempt: int, directory: str, blobs: Blobs, own: Mapping[str, str]) -> Plan:
+def plan(work: Work, attempt: int, directory: str, blobs: Blobs, secrets: SecretAccess, own: Mapping[str, str]) -> Plan:
     """Prepare an attempt.
 
     Args:
@@ -81,6 +93,7 @@ def plan(work: Work, attempt: int, directory: str, blobs: Blobs, own: Mapping[st
         attempt: Its number, from 1.
         directory: URI of the attempt's output directory, which is created.
         blobs: The storage of inputs and outputs.
+        secrets: The secrets for the task.
         own: Environment variables with the address of the devbox.
 
     Raises:
@@ -96,7 +109,7 @@ def plan(work: Work, attempt: int, directory: str, blobs: Blobs, own: Mapping[st
     except ValueError as error:
         raise Refused(Failure("BadTaskDefinition", f"the memory limit {error}")) from error
     overrides = work.run_spec.envs.values if work.run_spec.envs is not None else []
-    env = environment(context, container.env, overrides, own)
+    env = environment(context, container.env, overrides, _secrets(work, secrets), own)
     try:
         command = render([*container.command, *container.args], context, lambda: _literals(work.inputs_uri, blobs))
     except (BlobError, TemplateError, DecodeError) as error:
@@ -124,11 +137,18 @@ def _container(template: TaskTemplate) -> Container:
     if container.data_config is not None and container.data_config.enabled:
         message = "the devbox does not copy inputs and outputs into files (data_config); read FLYTE_INPUT_PATH instead"
         raise Refused(Failure("UnsupportedTask", message))
-    if template.security_context is not None and template.security_context.secrets:
-        names = ", ".join(secret.key for secret in template.security_context.secrets)
-        message = f"the task asks for secrets ({names}), and the devbox has none; pass them as env_vars instead"
-        raise Refused(Failure("UnsupportedTask", message))
     return container
+
+
+def _secrets(work: Work, secrets: SecretAccess) -> dict[str, str]:
+    """Deliver the secrets of a task. Return the environment variables."""
+    declared = work.template.security_context.secrets if work.template.security_context is not None else []
+    try:
+        return deliver(declared, secrets.vault, work.key.project, work.key.domain, secrets.directory)
+    except DeliveryError as error:
+        raise Refused(Failure(error.code, error.message)) from error
+    except OSError as error:
+        raise Refused(Failure("StorageError", f"the secrets cannot be written to files: {error}")) from error
 
 
 def _context(work: Work, attempt: int, directory: str, blobs: Blobs) -> AttemptContext:

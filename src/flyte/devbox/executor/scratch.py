@@ -9,7 +9,7 @@ from pathlib import Path
 _KEPT = ".kept"
 
 
-async def release(directory: Path, outputs: Path) -> None:
+async def release(directory: Path, outputs: Path | None = None) -> None:
     """Remove a working directory with its contents.
 
     A task may return a file of its directory by its path, because the storage is on the same machine: the official SDK does
@@ -34,12 +34,12 @@ def remove_old(parent: Path) -> None:
             shutil.rmtree(directory, ignore_errors=True)
 
 
-def _release(directory: Path, outputs: Path) -> None:
-    if outputs.is_file() and bytes(directory) in outputs.read_bytes():
+def _release(directory: Path, outputs: Path | None) -> None:
+    if outputs and outputs.is_file() and bytes(directory) in outputs.read_bytes():
         _mark(directory).touch()
     else:
         shutil.rmtree(directory, ignore_errors=True)
 
 
 def _mark(directory: Path) -> Path:
-    return directory.with_suffix(_KEPT)
+    return directory.with_name(f"{directory.name}{_KEPT}")

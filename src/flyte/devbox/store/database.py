@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .schema import DDL, VERSION
+from .schema import DDL, MIGRATIONS, OLDEST, VERSION
 
 Parameters = Sequence[Any] | Mapping[str, Any]
 
@@ -50,13 +50,16 @@ class Database:
         self._connection.execute("PRAGMA synchronous = NORMAL")
         self._connection.execute("PRAGMA foreign_keys = ON")
         found: int = self._connection.execute("PRAGMA user_version").fetchone()[0]
-        if found == 0:
-            self._connection.executescript(f"BEGIN; {DDL} PRAGMA user_version = {VERSION}; COMMIT;")
-        elif found != VERSION:
+        if found == VERSION:
+            return
+        if found != 0 and not OLDEST <= found < VERSION:
             raise StoreError(
-                f"{path} was written by another version of the devbox (its format is {found}, this one reads {VERSION}); "
-                "start with an empty directory"
+                f"{path} was written by another version of the devbox (its format is {found}, this one reads {OLDEST} to "
+                f"{VERSION}); start with an empty directory"
             )
+        steps = [sql for number, sql in sorted(MIGRATIONS.items()) if number > found]
+        script = "".join([DDL, *steps] if found == 0 else steps)
+        self._connection.executescript(f"BEGIN; {script} PRAGMA user_version = {VERSION}; COMMIT;")
 
     def close(self) -> None:
         """Close the connection. SQLite folds the write-ahead log into the file."""

@@ -1,4 +1,4 @@
-"""The executor's tables, which survive a restart: queued and running attempts, and cached outputs."""
+"""The executor's table of queued and running attempts, which survives a restart."""
 
 from __future__ import annotations
 
@@ -33,24 +33,3 @@ class Jobs:
         """Return all jobs, the longest waiting first."""
         rows = self._database.rows(f"SELECT {_COLUMNS} FROM jobs ORDER BY queued_at, run_name, name")
         return [read(JobRow, row) for row in rows]
-
-
-class CachedOutputs:
-    """The table of outputs that later actions with the same cache key can use."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def put(self, project: str, domain: str, key: str, uri: str, now: int) -> None:
-        """Store the location of the outputs for a cache key."""
-        self._database.execute(
-            "INSERT OR REPLACE INTO cached_outputs VALUES (?, ?, ?, ?, ?)", (project, domain, key, uri, now)
-        )
-
-    def get(self, project: str, domain: str, key: str, since: int) -> str | None:
-        """Return the location of the outputs for a cache key, if stored at `since` or later."""
-        row = self._database.row(
-            "SELECT output_uri FROM cached_outputs WHERE project = ? AND domain = ? AND key = ? AND created_at >= ?",
-            (project, domain, key, since),
-        )
-        return None if row is None else row[0]

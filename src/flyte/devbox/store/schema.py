@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-VERSION = 2
-"""The format version in the file. A devbox refuses files with another version."""
+OLDEST = 2
+"""The format version of `DDL`, and the oldest that a devbox can upgrade."""
 
 # WITHOUT ROWID keeps a row inside its primary key's tree: one look-up instead of two.
 # Partial indexes serve the default listing of runs: a run is an action without a parent.
@@ -118,3 +118,32 @@ CREATE TABLE cached_outputs (
     PRIMARY KEY (project, domain, key)
 ) WITHOUT ROWID;
 """
+
+_ADMINISTRATION = """
+CREATE TABLE secrets (
+    object_name TEXT PRIMARY KEY,
+    project     TEXT NOT NULL,
+    domain      TEXT NOT NULL,
+    name        TEXT NOT NULL,
+    value       BLOB NOT NULL,
+    created_at  INTEGER NOT NULL,
+    updated_at  INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE settings (
+    org      TEXT NOT NULL,
+    domain   TEXT NOT NULL,
+    project  TEXT NOT NULL,
+    settings BLOB NOT NULL,
+    version  INTEGER NOT NULL,
+    PRIMARY KEY (org, domain, project)
+) WITHOUT ROWID;
+
+ALTER TABLE cached_outputs ADD COLUMN metadata BLOB;
+"""
+
+MIGRATIONS = {4: _ADMINISTRATION}
+"""What each format version adds to the one before it. Every file, even a new one, goes through the later ones in order."""
+
+VERSION = max(MIGRATIONS)
+"""The format version that this devbox reads and writes."""

@@ -9,7 +9,7 @@ from flyte.devbox.bus import Bus
 from .actions import Actions
 from .database import Database
 from .events import Events
-from .jobs import CachedOutputs, Jobs
+from .jobs import Jobs
 from .projects import Projects
 from .tasks import Tasks
 
@@ -29,7 +29,6 @@ class Store:
         self.actions = Actions(self.database, changes)
         self.events = Events(self.database, changes)
         self.jobs = Jobs(self.database)
-        self.cached_outputs = CachedOutputs(self.database)
 
     def close(self) -> None:
         """Close the database."""

@@ -9,6 +9,7 @@ from urllib.parse import quote, urlsplit
 
 from flyte_rpc.calls.rpc import Cardinality, Effect
 from flyte_rpc.serving.dispatch import Disconnected, Dispatcher, Method
+from flyte_rpc.serving.pages import Pages
 from flyte_rpc.serving.service import Abort
 from flyte_rpc.status import Status
 
@@ -49,14 +50,16 @@ _KINDS = {
 class Router:
     """Answers the requests of all connections, except calls over gRPC."""
 
-    def __init__(self, dispatcher: Dispatcher, hosts: Collection[str] | None = None) -> None:
+    def __init__(self, dispatcher: Dispatcher, pages: Pages, hosts: Collection[str] | None = None) -> None:
         """Make the router.
 
         Args:
             dispatcher: The methods.
+            pages: Functions that answer GET requests for other documents, by path.
             hosts: The host names that requests may be for, and come from. Default: all.
         """
         self._dispatcher = dispatcher
+        self._pages = pages
         self._hosts = hosts
 
     async def answer(self, exchange: Exchange) -> bool:
@@ -81,6 +84,13 @@ class Router:
                 await exchange.respond(200, [_TEXT, ("cache-control", "no-store")], b"ok\n")
             else:
                 await _refuse_method(exchange, "GET, HEAD")
+            return
+        if path in self._pages:
+            if exchange.method == "GET":
+                page = await self._pages[path]()
+                await exchange.respond(page.status, [("content-type", page.content_type)], page.body)
+            else:
+                await _refuse_method(exchange, "GET")
             return
         method = self._dispatcher.methods.get(path)
         if method is None:

@@ -49,19 +49,25 @@ def inherited() -> dict[str, str]:
 
 
 def environment(
-    context: AttemptContext, declared: Iterable[KeyValuePair], overrides: Iterable[KeyValuePair], own: Mapping[str, str]
+    context: AttemptContext,
+    declared: Iterable[KeyValuePair],
+    overrides: Iterable[KeyValuePair],
+    secrets: Mapping[str, str],
+    own: Mapping[str, str],
 ) -> dict[str, str]:
-    """Return the environment of an attempt. Later sources win: the devbox, the task, the run, the context.
+    """Return the environment of an attempt. Later sources win: the devbox, the task, the run, secrets, the context.
 
     Args:
         context: Identity and files of the attempt.
         declared: Variables of the task.
         overrides: Variables of the run.
+        secrets: Variables with secrets, or with the paths of their files.
         own: Variables with the address of the devbox.
     """
     found = inherited()
     found.update((pair.key, pair.value) for pair in declared)
     found.update((pair.key, pair.value) for pair in overrides)
+    found.update(secrets)
     found.update(
         FLYTE_PROJECT=context.key.project,
         FLYTE_DOMAIN=context.key.domain,

@@ -1,0 +1,3 @@
+"""Secrets: encrypted values, the service that stores them, and their delivery to tasks."""
+
+from __future__ import annotations
