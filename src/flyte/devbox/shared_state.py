@@ -7,6 +7,7 @@ from pathlib import Path
 from attrs import frozen
 
 from .bus import Bus
+from .clock import Clock
 from .data.blobs import Blobs
 from .data.logs import LogBook
 from .store.store import Store
@@ -14,10 +15,11 @@ from .store.store import Store
 
 @frozen
 class SharedState:
-    """The state of a control plane: database, files, logs, and the bus of changes."""
+    """The state of a control plane: database, files, logs, the bus of changes, and the clock of triggers."""
 
     store: Store
     changes: Bus
+    clock: Clock
     blobs: Blobs
     logs: LogBook
     scratch: Path

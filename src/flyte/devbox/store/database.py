@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .schema import DDL, VERSION
+from .schema import DDL, MIGRATIONS, OLDEST, VERSION
 
 Parameters = Sequence[Any] | Mapping[str, Any]
 
@@ -25,10 +25,10 @@ class Database:
     """
 
     def __init__(self, path: Path | None) -> None:
-        """Open the file, and create it with its tables if it is new; None for an in-memory database.
+        """Open the file. Create a new one with its tables, and upgrade an older one. None for an in-memory database.
 
         Raises:
-            StoreError: The file is not a devbox database, or has another format version.
+            StoreError: The file is not a devbox database, or has a format version that cannot be upgraded.
         """
         self._connection = sqlite3.connect(str(path) if path else ":memory:", isolation_level=None)
         self._connection.row_factory = sqlite3.Row
@@ -50,13 +50,16 @@ class Database:
         self._connection.execute("PRAGMA synchronous = NORMAL")
         self._connection.execute("PRAGMA foreign_keys = ON")
         found: int = self._connection.execute("PRAGMA user_version").fetchone()[0]
-        if found == 0:
-            self._connection.executescript(f"BEGIN; {DDL} PRAGMA user_version = {VERSION}; COMMIT;")
-        elif found != VERSION:
+        if found == VERSION:
+            return
+        if found != 0 and not OLDEST <= found < VERSION:
             raise StoreError(
-                f"{path} was written by another version of the devbox (its format is {found}, this one reads {VERSION}); "
-                "start with an empty directory"
+                f"{path} was written by another version of the devbox (its format is {found}, this one reads {OLDEST} to "
+                f"{VERSION}); start with an empty directory"
             )
+        steps = [sql for number, sql in sorted(MIGRATIONS.items()) if number > found]
+        script = "".join([DDL, *steps] if found == 0 else steps)
+        self._connection.executescript(f"BEGIN; {script} PRAGMA user_version = {VERSION}; COMMIT;")
 
     def close(self) -> None:
         """Close the connection. SQLite folds the write-ahead log into the file."""

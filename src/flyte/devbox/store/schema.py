@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-VERSION = 2
-"""The format version in the file. A devbox refuses files with another version."""
+OLDEST = 2
+"""The format version of `DDL`, and the oldest that a devbox can upgrade."""
 
 # WITHOUT ROWID keeps a row inside its primary key's tree: one look-up instead of two.
 # Partial indexes serve the default listing of runs: a run is an action without a parent.
@@ -118,3 +118,59 @@ CREATE TABLE cached_outputs (
     PRIMARY KEY (project, domain, key)
 ) WITHOUT ROWID;
 """
+
+_TRIGGERS = """
+CREATE TABLE triggers (
+    project         TEXT NOT NULL,
+    domain          TEXT NOT NULL,
+    task_name       TEXT NOT NULL,
+    name            TEXT NOT NULL,
+    revision        INTEGER NOT NULL,
+    task_version    TEXT NOT NULL,
+    active          INTEGER NOT NULL,
+    automation_type TEXT NOT NULL,
+    spec            BLOB NOT NULL,
+    automation_spec BLOB NOT NULL,
+    deployed_at     INTEGER NOT NULL,
+    updated_at      INTEGER NOT NULL,
+    triggered_at    INTEGER,
+    deleted_at      INTEGER,
+    scheduled_after INTEGER NOT NULL,
+    PRIMARY KEY (project, domain, task_name, name)
+) WITHOUT ROWID;
+CREATE INDEX scheduled_triggers ON triggers (automation_type) WHERE active AND deleted_at IS NULL;
+
+CREATE TABLE trigger_revisions (
+    project         TEXT NOT NULL,
+    domain          TEXT NOT NULL,
+    task_name       TEXT NOT NULL,
+    name            TEXT NOT NULL,
+    revision        INTEGER NOT NULL,
+    action          INTEGER NOT NULL,
+    active          INTEGER NOT NULL,
+    spec            BLOB NOT NULL,
+    automation_spec BLOB NOT NULL,
+    deployed_at     INTEGER NOT NULL,
+    updated_at      INTEGER NOT NULL,
+    triggered_at    INTEGER,
+    deleted_at      INTEGER,
+    PRIMARY KEY (project, domain, task_name, name, revision)
+) WITHOUT ROWID;
+
+ALTER TABLE actions ADD COLUMN trigger_task_name TEXT;
+ALTER TABLE actions ADD COLUMN trigger_name TEXT;
+ALTER TABLE actions ADD COLUMN trigger_revision INTEGER;
+CREATE INDEX runs_by_trigger ON actions (project, domain, trigger_task_name, trigger_name, created_at DESC)
+    WHERE trigger_name IS NOT NULL;
+
+CREATE TABLE clock (
+    advance INTEGER NOT NULL
+);
+INSERT INTO clock VALUES (0);
+"""
+
+MIGRATIONS = {3: _TRIGGERS}
+"""The changes since `DDL`, by the format version that they lead to. A new file gets `DDL` and all of them."""
+
+VERSION = max(MIGRATIONS)
+"""The format version in the file. A devbox refuses files with a later one."""
