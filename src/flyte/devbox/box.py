@@ -153,6 +153,7 @@ class Devbox:
         try:
             async with asyncio.timeout(limit):
                 await self._call(ControlPlane.wait_until_idle)
+            self._running()
         except TimeoutError:
             active = await self._call(ControlPlane.active_actions)
             shown = ", ".join(active[:_SHOWN]) + (", ..." if len(active) > _SHOWN else "")
