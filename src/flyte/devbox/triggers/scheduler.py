@@ -129,11 +129,15 @@ class Scheduler:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    async def start_due(self) -> None:
-        """Start all runs that are due. Missed times beyond `MAX_MISSED` are skipped."""
+    async def start_due(self) -> int | None:
+        """Start all runs that are due. Missed times beyond `MAX_MISSED` are skipped.
+
+        Returns:
+            The next scheduled time; None if there is none.
+        """
         async with self._lock:
             if self._closed:
-                return
+                return None
             now = self._state.clock.now()
             agenda = self._agenda()
             missed = 0
@@ -146,6 +150,7 @@ class Scheduler:
                     missed += 1
                 await self._limiter.wait()
                 self._start(due)
+            return agenda.first
 
     async def advance(self, micros: int) -> int:
         """Move the clock of triggers forward, and start the runs that become due, without a limit of their rate.
@@ -174,8 +179,7 @@ class Scheduler:
         with self._state.changes.subscribe(bus.TRIGGERS) as changed:
             while True:
                 try:
-                    await self.start_due()
-                    pause = self._pause()
+                    pause = self._pause(await self.start_due())
                 except Exception:  # such as a full disk: the scheduler must work again when there is space
                     _log.exception("the scheduler of triggers failed; it tries again in %d s", _RESYNC)
                     pause = _RESYNC
@@ -184,12 +188,11 @@ class Scheduler:
                 except TimeoutError:
                     continue
 
-    def _pause(self) -> float:
-        """Return the seconds until the next look at the clock."""
-        first = self._agenda().first
-        if first is None:
+    def _pause(self, following: int | None) -> float:
+        """Return the seconds until the next look at the clock, given the next scheduled time."""
+        if following is None:
             return _RESYNC
-        return min(_RESYNC, max(0.0, (first - self._state.clock.now()) / 1e6))
+        return min(_RESYNC, max(0.0, (following - self._state.clock.now()) / 1e6))
 
     def _agenda(self) -> _Agenda:
         agenda = _Agenda()
