@@ -50,7 +50,7 @@ class Scheduled(Calls):
         automation = None if schedule is None else TriggerAutomationSpec(schedule=schedule)
         request = DeployTriggerRequest(
             name=self.trigger_name(name),
-            spec=TriggerSpec(active=active, task_version="1", **spec),
+            spec=TriggerSpec(active=active, **{"task_version": "1", **spec}),
             automation_spec=automation,
         )
         reply = await self.unary(TriggerService.DEPLOY_TRIGGER, request)

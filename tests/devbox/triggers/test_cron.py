@@ -12,7 +12,8 @@ from flyte.devbox import clock
 from flyte.devbox.keys import TriggerKey
 from flyte.devbox.triggers.cron import CronError, CronTimes, MissingLibraryError, read_cron
 from flyte.devbox.triggers.schedule import Interval
-from flyte.devbox.triggers.scheduler import run_name
+from flyte.devbox.triggers.scheduler import RunLimiter, run_name
+from flyte_api.messages.google.protobuf.timestamp import Timestamp
 
 
 def times(expression: str, after: datetime, count: int, zone: str = "") -> list[datetime]:
@@ -166,6 +167,20 @@ def test_intervals_end_after_their_length() -> None:
         1120,
         1120,
     ]
+
+
+def test_twenty_runs_at_once_then_ten_per_second() -> None:
+    limiter = RunLimiter()
+    assert [limiter.reserve(1000.0) for _ in range(22)] == pytest.approx([0.0] * 20 + [0.1, 0.2])
+    assert limiter.reserve(1000.2) == pytest.approx(0.1)
+    assert limiter.reserve(1000.9) == 0.0
+    assert [limiter.reserve(5000.0) for _ in range(21)] == pytest.approx([0.0] * 20 + [0.1])
+
+
+@pytest.mark.parametrize(("nanos", "fraction"), [(0, ""), (500_000_000, ".5"), (120, ".00000012"), (1, ".000000001")])
+def test_times_as_text(nanos: int, fraction: str) -> None:
+    moment = Timestamp(seconds=1_700_000_000, nanos=nanos)
+    assert clock.to_text(moment) == f"2023-11-14T22:13:20{fraction}Z"
 
 
 def test_run_names() -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from devbox.calls import DOMAIN, inputs, integer, page, where
-from devbox.triggers.scheduled import TASK, Scheduled, run_name
+from devbox.calls import DOMAIN, inputs, integer, interface, page, shell, variables, where
+from devbox.triggers.scheduled import TASK, Scheduled, cron, run_name
 from flyte_api.messages.flyteidl2.common.identifier import TriggerIdentifier, TriggerName
 from flyte_api.messages.flyteidl2.common.list import FilterFunction
+from flyte_api.messages.flyteidl2.common.phase import ActionPhase
+from flyte_api.messages.flyteidl2.core.catalog import CatalogCacheStatus
+from flyte_api.messages.flyteidl2.core.tasks import TaskMetadata
+from flyte_api.messages.flyteidl2.core.types import SimpleType
 from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import UploadInputsRequest
 from flyte_api.messages.flyteidl2.task.run import RunSpec
 from flyte_api.messages.flyteidl2.trigger.trigger_definition import TriggerSpec
@@ -17,6 +21,7 @@ from flyte_api.messages.flyteidl2.workflow.run_definition import RunSource
 from flyte_api.messages.flyteidl2.workflow.run_service import (
     CreateRunRequest,
 )
+from flyte_api.messages.google.protobuf.timestamp import Timestamp
 from flyte_api.services.flyteidl2.dataproxy.data_proxy_service import DataProxyService
 from flyte_api.services.flyteidl2.trigger.trigger_service import TriggerService
 from flyte_api.services.flyteidl2.workflow.run_service import RunService
@@ -99,3 +104,31 @@ async def test_inputs_can_be_uploaded_for_a_trigger(timed: Scheduled) -> None:
     )
     reply = await timed.unary(DataProxyService.UPLOAD_INPUTS, request)
     assert reply.offloaded_input_data is not None and reply.offloaded_input_data.inputs_hash == "ImpW6TmERHA"
+
+
+async def test_the_cache_tells_scheduled_times_apart_if_the_task_gets_them(timed: Scheduled) -> None:
+    """Stored inputs do not contain the scheduled time."""
+    metadata = TaskMetadata(discoverable=True, discovery_version="1")
+    copy = shell('cp "$FLYTE_INPUT_PATH" "$FLYTE_OUTPUT_PATH/outputs.pb"', metadata)
+    assert copy.task_template is not None
+    copy.task_template.interface = interface(outputs=variables(x=SimpleType.INTEGER))
+    task = await timed.deploy(TASK, "2", copy)
+    upload = UploadInputsRequest(project_id=timed.scope, task_id=task, inputs=inputs(x=integer(8)))
+    stored = (await timed.unary(DataProxyService.UPLOAD_INPUTS, upload)).offloaded_input_data
+    schedule = cron("@every 9999h", kickoff_time_input_arg="at")
+    await timed.trigger(schedule=schedule, offloaded_input_data=stored, task_version="2")
+
+    async def cache_status(name: str, at: Timestamp) -> CatalogCacheStatus:
+        run_id = timed.run_id(name)
+        request = CreateRunRequest(run_id=run_id, trigger_name=timed.trigger_name(), run_start_time=at)
+        await timed.unary(RunService.CREATE_RUN, request)
+        details = await timed.ended(timed.action_id(name))
+        assert details.status is not None and details.status.phase == ActionPhase.SUCCEEDED
+        return details.status.cache_status
+
+    noon = Timestamp(seconds=1_700_000_000, nanos=500_000_000)
+    assert await cache_status("r1", noon) != CatalogCacheStatus.CACHE_HIT
+    assert await cache_status("r2", noon) == CatalogCacheStatus.CACHE_HIT
+    assert (
+        await cache_status("r3", Timestamp(seconds=noon.seconds, nanos=noon.nanos + 1)) != CatalogCacheStatus.CACHE_HIT
+    )

@@ -14,6 +14,7 @@ import pytest
 import flyte.devbox
 from devbox.calls import DEADLINE, DOMAIN, inputs, integer, shell
 from devbox.triggers.scheduled import HOUR, TASK, Scheduled, cron, devbox, missed, run_name
+from flyte.devbox.keys import TriggerKey
 from flyte.devbox.triggers import scheduler
 from flyte_api.messages.flyteidl2.common.identifier import TriggerIdentifier
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
@@ -58,7 +59,7 @@ async def test_each_scheduled_time_starts_a_run(timed: Scheduled) -> None:
         assert run.metadata is not None and run.metadata.source == RunSource.SCHEDULE_TRIGGER
         assert run.metadata.trigger_id == TriggerIdentifier(name=timed.trigger_name(), revision=1)
         assert run.status is not None and run.status.phase.name == "SUCCEEDED"
-        key = scheduler.TriggerKey(timed.project, DOMAIN, TASK, "nightly")
+        key = TriggerKey(timed.project, DOMAIN, TASK, "nightly")
         assert run_name(run) == scheduler.run_name(key, round(time.timestamp() * 1e6))
         assert (await timed.data(timed.action_id(run_name(run)))).inputs == inputs(x=integer(3))
     status = (await timed.triggered()).status
@@ -169,7 +170,7 @@ async def test_a_clock_that_would_start_too_many_runs_stands_still(timed: Schedu
 
 async def test_the_arguments_of_advance(timed: Scheduled) -> None:
     with pytest.raises(TypeError, match="timedelta"):
-        await timed.box.advance.aio(60)  # type: ignore[arg-type]
+        await timed.box.advance.aio(60)
     with pytest.raises(ValueError, match="negative"):
         await timed.box.advance.aio(-HOUR)
     await asyncio.to_thread(timed.box.stop)

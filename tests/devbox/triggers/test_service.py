@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from typing import Any
 
 import pytest
@@ -226,6 +227,18 @@ async def test_refusals(calls: Calls) -> None:
     )
     # Fixed rates are not checked.
     await deploy(calls, automation=TriggerAutomationSpec(schedule=Schedule(rate=FixedRate())))
+
+
+async def test_a_missing_library_is_told_at_the_deployment(calls: Calls, monkeypatch: pytest.MonkeyPatch) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "cronsim" else find(name))
+    name = named(calls, "nightly")
+    cron = TriggerAutomationSpec(schedule=Schedule(cron=Cron(expression="8 8 8 8 *")))
+    request = DeployTriggerRequest(name=name, spec=TriggerSpec(), automation_spec=cron)
+    message = await calls.refused(Status.FAILED_PRECONDITION, TriggerService.DEPLOY_TRIGGER, request)
+    assert "pip install 'cronsim" in message
+    # Other schedules do not need it.
+    await deploy(calls, automation=TriggerAutomationSpec(schedule=Schedule(cron=Cron(expression="@every 99h"))))
 
 
 async def test_a_refused_task_leaves_nothing(calls: Calls) -> None:

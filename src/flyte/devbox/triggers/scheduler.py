@@ -50,23 +50,22 @@ class _Due:
     revision: int
 
 
-class _RunLimiter:
+class RunLimiter:
     """Limits the rate of new runs: a burst, then a number per second."""
 
     def __init__(self) -> None:
-        self._tokens = float(_BURST)
-        self._filled_at: float | None = None
+        self._free = float(_BURST)
+        self._at = 0.0
 
-    async def wait(self) -> None:
-        """Wait until another run may start."""
-        loop = asyncio.get_running_loop()
-        elapsed = 0.0 if self._filled_at is None else loop.time() - self._filled_at
-        self._tokens = min(_BURST, self._tokens + elapsed * _PER_SECOND)
-        self._filled_at = loop.time()
-        if self._tokens < 1:
-            await asyncio.sleep((1 - self._tokens) / _PER_SECOND)
-            self._tokens, self._filled_at = 1.0, loop.time()
-        self._tokens -= 1
+    def reserve(self, now: float) -> float:
+        """Return the seconds to wait before the next run, and count that run.
+
+        Args:
+            now: The time in seconds on a clock that is never set.
+        """
+        self._free = min(_BURST, self._free + (now - self._at) * _PER_SECOND) - 1
+        self._at = now
+        return max(0.0, -self._free / _PER_SECOND)
 
 
 class _Agenda:
@@ -112,7 +111,7 @@ class Scheduler:
         self._state = state
         self._triggers = state.store.triggers
         self._recorder = recorder
-        self._limiter = _RunLimiter()
+        self._limiter = RunLimiter()
         self._lock = asyncio.Lock()
         self._closed = False
         self._unscheduled: set[tuple[TriggerKey, int]] = set()
@@ -148,7 +147,7 @@ class Scheduler:
                         agenda = self._agenda()
                         continue
                     missed += 1
-                await self._limiter.wait()
+                await asyncio.sleep(self._limiter.reserve(asyncio.get_running_loop().time()))
                 self._start(due)
             return agenda.first
 
