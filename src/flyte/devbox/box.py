@@ -126,13 +126,17 @@ class Devbox:
 
         Raises:
             TypeError: `delta` is not a timedelta.
-            ValueError: `delta` is negative.
+            ValueError: `delta` is negative, or the clock would pass the year 9999.
             DevboxError: More than 100 runs would become due, or the devbox was stopped.
         """
         if not isinstance(delta, timedelta):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"delta takes a timedelta, not {type(delta).__name__} ({delta!r})")
         if delta < timedelta():
             raise ValueError(f"delta={delta} is negative; the clock can only be moved forward")
+        try:
+            _ = self.now + delta
+        except OverflowError:
+            raise ValueError(f"delta={delta} is too large; the clock ends with the year 9999") from None
         return await self._call(lambda plane: plane.advance(delta))
 
     @blocking

@@ -173,6 +173,8 @@ async def test_the_arguments_of_advance(timed: Scheduled) -> None:
         await timed.box.advance.aio(60)
     with pytest.raises(ValueError, match="negative"):
         await timed.box.advance.aio(-HOUR)
+    with pytest.raises(ValueError, match="9999"):
+        await timed.box.advance.aio(timedelta.max)
     await asyncio.to_thread(timed.box.stop)
     with pytest.raises(flyte.devbox.DevboxError, match="stopped"):
         await timed.box.advance.aio(HOUR)
@@ -239,3 +241,16 @@ async def test_missed_times_have_a_limit(
             assert len(await timed.runs()) == 3
             assert await timed.box.advance.aio(HOUR) == 1
     assert "missed more than 3 scheduled times" in caplog.text
+
+
+async def test_triggers_that_are_due_together_all_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit is one of missed times only."""
+    monkeypatch.setattr(scheduler, "MAX_MISSED", 3)
+    async with devbox(dir=tmp_path) as timed:
+        await timed.deploy(TASK)
+        for number in range(5):
+            await timed.trigger(f"t{number}", schedule=cron("@every 24h"))
+    missed(tmp_path, timedelta(days=1))
+    async with devbox(dir=tmp_path) as timed:
+        await timed.box.wait_until_idle.aio(DEADLINE)
+        assert len(await timed.runs()) == 5

@@ -114,7 +114,7 @@ class Triggers:
             self._database.after_commit(lambda: self._changes.publish(bus.TRIGGERS, row.key))
 
     def set_active(self, row: TriggerRow, active: bool, now: int) -> None:
-        """Activate or deactivate a trigger. Scheduled times while it was inactive are never made up for."""
+        """Activate or deactivate a trigger. The scheduler skips scheduled times before its activation."""
         changed = evolve(row, active=int(active), updated_at=now, scheduled_after=now, revision=row.revision + 1)
         self.put(changed, TriggerRevisionAction.ACTIVATE if active else TriggerRevisionAction.DEACTIVATE)
 
@@ -127,7 +127,7 @@ class Triggers:
         self._database.execute(f"UPDATE triggers SET triggered_at = ? WHERE {_THIS}", (now, *key))
 
     def set_scheduled(self, key: TriggerKey, after: int) -> None:
-        """Record that the scheduled times up to `after` are dealt with."""
+        """Record that no runs are to be started for scheduled times up to `after`."""
         self._database.execute(f"UPDATE triggers SET scheduled_after = ? WHERE {_THIS}", (after, *key))
 
 

@@ -102,8 +102,8 @@ class _Agenda:
 class Scheduler:
     """Starts runs at scheduled times, on the clock of triggers.
 
-    It makes up for times that passed while no devbox ran, up to `MAX_MISSED` runs. A new or activated trigger waits for
-    its next time.
+    After a restart, it starts the runs that were due while no devbox ran, up to `MAX_MISSED`. A new or activated trigger
+    waits for its next time.
     """
 
     def __init__(self, state: SharedState, recorder: Recorder) -> None:
