@@ -28,7 +28,7 @@ MODULES = {
         "src/flyte/remote/__init__.py",
         "Projects, tasks, runs, actions and everything else on a control plane.",
     ),
-    "flyte.errors": ("src/flyte/errors.py", "The errors of the SDK."),
+    "flyte.errors": ("src/flyte/errors/__init__.py", "The errors of the SDK."),
     "flyte.models": ("src/flyte/models.py", "Phases and states."),
     "flyte.types": ("src/flyte/types/__init__.py", "Python values as Flyte literals, and back."),
     "flyte.io": ("src/flyte/io.py", "Files and directories under the import path of the official SDK."),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 from flyte.errors import InitializationError
 from flyte_rpc.calls.credentials import Credentials, Token
 from flyte_rpc.calls.retry import Backoff
-from flyte_rpc.sync.misuse import check_arguments
+from flyte_rpc.sync.misuse import check_arguments, check_flags
 from flyte_rpc.transports.transport import TransportName
 
 from ._client import Client, Observers, current_client, set_default
@@ -38,6 +38,7 @@ class WithAio(Generic[P, R]):
         update_wrapper(self, function)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        check_flags(self._function, args, kwargs)
         try:
             return self._function(*args, **kwargs)
         except TypeError:

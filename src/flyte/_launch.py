@@ -15,13 +15,13 @@ from flyte.remote._task import LazyEntity
 from flyte.remote.launch.creation import create
 from flyte.remote.launch.rerun import Rerun
 from flyte.remote.launch.rerun import rerun as create_again
-from flyte.remote.launch.run_context import LogFormat, RunContext
+from flyte.remote.launch.run_context import LogFormat, RunContext, check_names
 from flyte.remote.runs.run_details import RunDetails
 from flyte.remote.tasks.details import TaskDetails
 from flyte.types.frames.declared import takes_frames
 from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
 from flyte_api.messages.flyteidl2.task.common import Inputs
-from flyte_rpc.arguments import seconds, text
+from flyte_rpc.arguments import flag, seconds, text
 from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.options import within
 from flyte_rpc.sync.decorators import blocking, blocking_function
@@ -254,10 +254,9 @@ def with_runcontext(
             "task on this machine, use the official SDK (the distribution `flyte`)"
         )
     refuse("with_runcontext", authoring, _AUTHORING)
-    if preserve_original_types:
+    if flag("preserve_original_types", preserve_original_types, optional=True):
         raise ValueError("preserve_original_types cannot be True; pass run.outputs(as_types={...}) the types to read")
-    if not isinstance(disable_run_cache, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError(f"disable_run_cache takes True or False, not {disable_run_cache!r}")
+    flag("disable_run_cache", disable_run_cache)
     return Runner(
         RunContext(
             name=name,
@@ -303,6 +302,7 @@ async def _start(
         details = await _version_of(details, context.version)
     if by_position:
         raise details.positional_inputs(len(by_position))
+    check_names(details, inputs, "run")
     message = await _encoded(details, inputs)
     message.context = context.texts()
     what: dict[str, Any] = {"task_spec": details.spec} if details.overridden else {"task_id": details.pb2.task_id}

@@ -74,6 +74,17 @@ def whole(argument: str, value: object, low: int) -> int:
     return value
 
 
+def flag(argument: str, value: object, *, optional: bool = False) -> bool | None:
+    """Check that a value is True or False, or None if the argument is optional.
+
+    Raises:
+        TypeError: It is something else, such as 1 or "no".
+    """
+    if not isinstance(value, bool) and not (optional and value is None):
+        raise TypeError(f"{argument} takes True or False, not {value!r}")
+    return value
+
+
 def texts(argument: str, values: object) -> dict[str, str]:
     """Check a mapping of text to text, such as labels, and return a copy.
 

@@ -19,7 +19,7 @@ Where Python has a class with the same meaning (`LookupError`, `ValueError`, ...
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from .codec import wire
 from .redaction import redact
@@ -152,6 +152,28 @@ class DeadlineExceededError(RpcError, TimeoutError):
         "The request was not sent. Check the endpoint, or allow more time with Client(timeout=...) or "
         "client.with_options(timeout=...)."
     )
+    missing = ""
+    """What had not happened at the deadline, if this client kept the time, such as `no reply`."""
+
+    @classmethod
+    def after(cls, missing: str, timeout: float | None, *, unprocessed: bool = False) -> Self:
+        """Return the error of a deadline that this client kept.
+
+        Args:
+            missing: What had not happened, such as `no reply`.
+            timeout: Seconds of the attempt.
+            unprocessed: Whether it is certain that the server did not act on the request.
+        """
+        error = cls(unprocessed=unprocessed)
+        error.missing = missing
+        error.state_timeout(timeout)
+        return error
+
+    def state_timeout(self, timeout: float | None) -> None:
+        """State this timeout in the message, such as that of the caller, of which an attempt has only what is left."""
+        if self.missing:
+            self.message = f"{self.missing} after {round(timeout or 0, 3):g} s"
+            self.args = (self.message,)
 
 
 class NotFoundError(RpcError, LookupError):

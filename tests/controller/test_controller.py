@@ -61,6 +61,7 @@ class Plane(ActionsServiceBase, DataProxyServiceBase, RunServiceBase):
         """How the next streams end before sending anything; None is a clean end."""
         self.ending = ActionUpdate(phase=ActionPhase.SUCCEEDED)
         self.taken: list[str] = []
+        self.groups: list[str] = []
         self.aborted: asyncio.Queue[str] = asyncio.Queue()
         self.reason: str | None = None
         """Why actions were aborted; None if it does not tell."""
@@ -76,6 +77,7 @@ class Plane(ActionsServiceBase, DataProxyServiceBase, RunServiceBase):
         if status in (None, Status.INTERNAL, Status.ALREADY_EXISTS):
             async with self._news:
                 self.taken.append(request.action.action_id.name)
+                self.groups.append(request.action.group)
                 self._news.notify_all()
         if status is not None:
             abort(status, "action already exists" if status is Status.INTERNAL else "not now")
@@ -235,6 +237,69 @@ async def test_map_aborts_what_is_under_way_when_one_fails(plane: Plane, task: T
         async with asyncio.timeout(DEADLINE):
             await flyte.map(task, range(10), concurrency=3)
     assert plane.aborted.qsize() >= 2
+
+
+async def test_map_reads_an_async_generator_on_the_loop_of_the_caller(plane: Plane, task: TaskDetails) -> None:
+    begun, loops = asyncio.Event(), set[object]()
+
+    async def items() -> AsyncGenerator[object]:
+        for x in range(4):
+            begun.set()
+            await asyncio.sleep(0)
+            loops.add(asyncio.get_running_loop())
+            yield {"x": x} if x % 2 else x
+
+    async with asyncio.timeout(DEADLINE):
+        assert await flyte.map.aio(task, items(), concurrency=3) == [42] * 4
+        assert begun.is_set() and loops == {asyncio.get_running_loop()}
+        assert [r async for r in flyte.map(task, items())] == [42] * 4
+        assert await asyncio.to_thread(flyte.map, task, items()) == [42] * 4
+    assert len(set(plane.taken)) == len(plane.taken) == 12
+
+
+async def test_map_ends_an_async_generator_when_a_call_fails(plane: Plane, task: TaskDetails) -> None:
+    plane.refusals = [Status.PERMISSION_DENIED]
+    closed = asyncio.Event()
+
+    async def items() -> AsyncGenerator[int]:
+        try:
+            while True:
+                yield 1
+        finally:
+            closed.set()
+
+    async with asyncio.timeout(DEADLINE):
+        with pytest.raises(errors.PermissionDeniedError):
+            await flyte.map(task, items(), concurrency=1)
+        await closed.wait()
+
+
+async def test_an_error_of_the_items_is_that_of_map(plane: Plane, task: TaskDetails) -> None:
+    async def items() -> AsyncGenerator[int]:
+        yield 1
+        raise LookupError("no more")
+
+    with pytest.raises(LookupError, match="no more"):
+        async with asyncio.timeout(DEADLINE):
+            await flyte.map(task, items(), return_exceptions=True)
+
+
+async def test_map_shows_its_calls_as_a_group(plane: Plane, task: TaskDetails) -> None:
+    async with asyncio.timeout(DEADLINE):
+        await flyte.map(task, [1])
+        await flyte.map(task, [1], group_name="nightly")
+        await called(task, x=1)
+    assert plane.groups == [f"{task.name}_map", f"{task.name}_nightly", ""]
+    assert len(set(plane.taken)) == 3, "the group is part of the name"
+    with pytest.raises(ValueError, match="group_name must not be empty"):
+        flyte.map(task, [1], group_name="")
+
+
+async def test_an_input_is_given_once(plane: Plane, task: TaskDetails) -> None:
+    with pytest.raises(errors.RemoteTaskUsageError, match="both have the input x of task") as caught:
+        async with asyncio.timeout(DEADLINE):
+            await flyte.map(task, [{"x": 1}], x=2)
+    assert "pass it either in all items or once for all calls" in str(caught.value) and plane.taken == []
 
 
 @pytest.mark.parametrize("reason", ["by ann", "", None], ids=["a reason", "no reason", "a server that does not tell"])

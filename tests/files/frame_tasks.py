@@ -1,5 +1,6 @@
 """Task functions with data frames and arrays. Import it only where pandas, pyarrow and NumPy are installed."""
 
+from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
@@ -29,3 +30,15 @@ def describe(frame: DataFrame, table: pa.Table | None, frames: list[pd.DataFrame
 def scaled(array: np.ndarray, by: npt.NDArray[np.float64]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Return arrays, also inside a dict."""
     return array * by, {"by": by}
+
+
+@dataclass
+class Batch:
+    name: str
+    table: DataFrame
+
+
+def summed(batch: Batch) -> Batch:
+    """Return a frame inside a data class."""
+    frame = batch.table.open(pd.DataFrame).all()
+    return Batch(f"{batch.name}: {frame['a'].sum()}", DataFrame.from_df(frame.assign(a=frame["a"] + 1)))

@@ -112,7 +112,7 @@ def test_pandas_frames_survive_a_round_trip(name: str, task_directory: Path) -> 
 
 
 def test_a_frame_of_several_parts_survives_a_round_trip(task_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flyte.types.frames.parquet._MOST_ROWS", 2)
+    monkeypatch.setattr("flyte.types.frames.formats._MOST_ROWS", 2)
     late = FRAME.assign(late=[None, None, "text"], index=[5, 6, 7]).set_index("index")
     pd.testing.assert_frame_equal(_read(_stored(late, pd.DataFrame), pd.DataFrame), late)
 
@@ -247,7 +247,7 @@ def test_columns_with_declared_parts_are_read_as_a_whole(task_directory: Path) -
         ([1.0], np.ndarray, TypeError, r"expected numpy.ndarray, got list"),
         (pd.DataFrame({"a": [1, "x", object()]}), pd.DataFrame, ValueError, "cannot be stored as Parquet: Arrow"),
         (np.array([{}]), np.ndarray, ValueError, "dtype object holds Python objects, which only a pickle can store"),
-        (FRAME, Annotated[pd.DataFrame, "csv"], ValueError, "the type has the format 'csv'"),
+        (FRAME, Annotated[pd.DataFrame, "orc"], ValueError, "frames are stored as parquet or csv, not as 'orc'"),
         (DataFrame(), pd.DataFrame, ValueError, "the DataFrame has an empty URI"),
     ],
 )
@@ -288,15 +288,15 @@ def test_what_cannot_be_read_stays_a_literal_with_the_reason(tmp_path: Path) -> 
     cases = {
         "s3://bucket/frame": "s3 is not a supported scheme",
         "file://elsewhere/frame": "a file on the machine 'elsewhere'",
-        str(tmp_path / "text"): "the data frame cannot be read: Arrow",
+        str(tmp_path / "text"): "the data frame cannot be read as Parquet: Arrow",
         str(tmp_path / "missing"): "does not exist",
         "http://127.0.0.1:1/frame?signature=secret": "127.0.0.1",
     }
     for uri, reason in cases.items():
         found = _unreadable(to_literal(DataFrame(uri, "parquet"), kind, name="x"), pd.DataFrame)
         assert reason in found and "secret" not in found, found
-    csv = to_literal(DataFrame("s3://bucket/frame", "csv"), kind, name="x")
-    assert "has the format 'csv'; only Parquet is read here" in _unreadable(csv, pd.DataFrame)
+    orc = to_literal(DataFrame("s3://bucket/frame", "orc"), kind, name="x")
+    assert "has the format 'orc'; only Parquet and CSV are read here" in _unreadable(orc, pd.DataFrame)
     array = to_literal(File(str(tmp_path / "text"), "npy"), literal_type_of(np.ndarray), name="x")
     assert "the array cannot be read" in _unreadable(array, np.ndarray)
     with pytest.raises(TypeError, match=r"x: expected numpy.ndarray, got a file of format 'csv'"):

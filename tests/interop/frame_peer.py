@@ -11,6 +11,7 @@ import asyncio
 import base64
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +30,21 @@ from flyte.types import TypeEngine
 WRAPPED = (DataFrame, DataFrame.wrap_df(shapes.FRAME))
 
 
+@dataclass
+class Holding:
+    name: str
+    frame: DataFrame
+
+
+HELD = (Holding, Holding("x", DataFrame.wrap_df(shapes.FRAME)))
+
+
 def encoded(message: Any) -> str:
     return base64.b64encode(message.SerializeToString()).decode()
 
 
 async def answer(request: dict[str, Any]) -> dict[str, Any]:
-    known = shapes.FRAMES | {"array": (shapes.np.ndarray, shapes.ARRAY), "wrapped": WRAPPED}
+    known = shapes.FRAMES | {"array": (shapes.np.ndarray, shapes.ARRAY), "wrapped": WRAPPED, "held": HELD}
     kind, value = known[request["name"]]
     if request["do"] == "write":
         literal_type = TypeEngine.to_literal_type(kind)
@@ -50,6 +60,9 @@ async def answer(request: dict[str, Any]) -> dict[str, Any]:
     if request["name"] == "wrapped":
         frame = await TypeEngine.to_python_value(literal, DataFrame)
         read, value = await frame.open(shapes.pd.DataFrame).all(), shapes.FRAME
+    elif request["name"] == "held":
+        held = await TypeEngine.to_python_value(literal, Holding)
+        read, value = await held.frame.open(shapes.pd.DataFrame).all(), shapes.FRAME
     else:
         read = await TypeEngine.to_python_value(literal, kind)
     return {"same": shapes.same(read, value), "read": repr(read), "guessed": str(guessed)}

@@ -29,6 +29,7 @@ FRAMES: dict[str, tuple[Any, Any]] = {
     "list": (list[pd.DataFrame], [FRAME, FRAME.iloc[1:]]),
     "dict": (dict[str, pd.DataFrame], {"a": FRAME}),
     "arrow": (pa.Table, TABLE),
+    "csv": (Annotated[pd.DataFrame, "csv"], FRAME[["n", "x", "yes"]]),
 }
 ARRAY = np.arange(6, dtype="float32").reshape(2, 3)
 

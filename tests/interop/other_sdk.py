@@ -19,11 +19,14 @@ INTERPRETER = os.environ.get("FLYTE_INTEROP_PYTHON") or (
 _QUIET = {"DO_NOT_TRACK": "1", "FLYTE_DISABLE_TELEMETRY": "1", "FLYTE_DISABLE_SENTRY": "true"}
 
 
+def environment() -> dict[str, str]:
+    """The environment of a program of the other side. The name `flyte` must mean the other distribution there."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | _QUIET
+
+
 def ask(script: str, requests: list[dict[str, Any]], directory: Path) -> list[dict[str, Any]]:
     """The other side's replies, in the order of the requests; what it stores goes into the directory."""
     lines = "".join(json.dumps(request) + "\n" for request in requests)
-    # Not from here: the name `flyte` must mean the other distribution.
-    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | _QUIET
     done = subprocess.run(
         [INTERPRETER, str(_HERE / script)],
         input=lines,
@@ -31,7 +34,7 @@ def ask(script: str, requests: list[dict[str, Any]], directory: Path) -> list[di
         text=True,
         encoding="utf-8",
         timeout=300,
-        env=env,
+        env=environment(),
         cwd=directory,
     )
     replies = [json.loads(line[1:]) for line in done.stdout.splitlines() if line.startswith("@")]

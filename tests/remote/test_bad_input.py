@@ -14,6 +14,7 @@ import pytest
 import flyte
 from flyte.devbox import Devbox
 from flyte.errors import (
+    ActionNotFoundError,
     DecodeError,
     EndpointError,
     InitializationError,
@@ -137,7 +138,7 @@ def test_endpoint_that_is_none(endpoint: str) -> None:
         (lambda: Project.get("nope"), NotFoundError, "nope"),
         (lambda: Project.update("nope", name="x"), NotFoundError, "nope"),
         (lambda: Run.get("nope"), NotFoundError, "nope"),
-        (lambda: Action.get("nope"), NotFoundError, "GetActionDetails"),
+        (lambda: Action.get("nope"), ActionNotFoundError, "No action named 'a0' of a run named 'nope' in "),
         (lambda: list(Run.listall(task_name=3)), TypeError, "task_name takes a string, not int"),  # type: ignore[arg-type]
         (lambda: list(Run.listall(task_name="")), ValueError, "task_name is empty; omit it to list all items"),
         (lambda: Run.listall(project=3), TypeError, "project takes"),  # type: ignore[arg-type]

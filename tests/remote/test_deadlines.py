@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -195,8 +196,20 @@ async def test_concurrent_calls_share_it_too(projects: Projects, client: Client)
         await gather(Project.get.aio(name, client=client) for name in "ab")
 
 
+@pytest.mark.parametrize("transport", ["grpc", "connect", "grpclib"])
+async def test_the_error_states_the_timeout_of_the_caller(projects: Projects, client: Client, transport: Any) -> None:
+    projects.hangs = frozenset({"get"})
+    async with Client(client.endpoint, transport=transport, timeout=0.25) as impatient:
+        with pytest.raises(DeadlineExceededError, match=r"no reply after 0\.25 s"):
+            await Project.get.aio("a", client=impatient)
+        with pytest.raises(DeadlineExceededError, match=r"no reply after 0\.2 s"):
+            await Project.get.aio("a", timeout=0.2, client=impatient)
+        with within(0.15), pytest.raises(DeadlineExceededError, match=r"no reply after 0\.15 s"):
+            await Project.get.aio("a", timeout=100, client=impatient)
+
+
 async def test_work_between_the_calls_counts() -> None:
-    with within(0.05), pytest.raises(DeadlineExceededError, match="the upload did not end before the deadline"):
+    with within(0.05), pytest.raises(DeadlineExceededError, match=r"the upload did not end within 0\.05 s"):
         async with before_deadline("the upload"):
             await forever()
     with within(1000), pytest.raises(TimeoutError, match="of its own"):
@@ -209,7 +222,7 @@ async def test_nothing_is_sent_after_the_deadline(projects: Projects, client: Cl
         with pytest.raises(DeadlineExceededError):
             async with before_deadline("waiting"):
                 await forever()
-        with pytest.raises(DeadlineExceededError, match="no time was left to send the request"):
+        with pytest.raises(DeadlineExceededError, match=r"no time was left to send the request after 0\.01 s"):
             await Project.get.aio("a", client=client)
     assert projects.calls == []
 

@@ -88,7 +88,7 @@ def test_both_forms_take_a_timeout(name: str) -> None:
 _PLAIN = {"str": "x", "str | None": "x", "int": 1, "bool": True, "Mapping[str, object]": {}, "Mapping[str, Any]": {}}
 
 
-_WITH_TWO_NAMES = ("id", "path")
+_WITH_TWO_NAMES = ("id", "path", "for_run_name")
 
 
 def _call(name: str, client: Client, timeout: object) -> Any:

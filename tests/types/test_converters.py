@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import enum
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, make_dataclass
@@ -104,6 +105,15 @@ class Table:
         return isinstance(other, Table) and self.cells == other.cells
 
     __hash__ = None  # type: ignore[assignment]
+
+
+class NamelessConverter(MoneyConverter):
+    def __init__(self) -> None:
+        self.rate = 1.0
+
+
+class Color(enum.Enum):
+    RED = 1
 
 
 class TableConverter(TypeTransformer[Table]):
@@ -340,6 +350,13 @@ def test_what_cannot_be_registered_says_why() -> None:
         TypeEngine.register(3)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="for classes, not for 'x'"):
         TypeEngine.register(OddConverter(), ["x"])  # type: ignore[list-item]
+    with pytest.raises(
+        TypeError, match=r"NamelessConverter has no name and class; call super\(\).__init__\(name, cls\)"
+    ):
+        TypeEngine.register(NamelessConverter())
+    for several in (Money, Color, 3, "x"):
+        with pytest.raises(TypeError, match="additional_types takes several classes, such as additional_types="):
+            TypeEngine.register(OddConverter(), several)  # type: ignore[arg-type]
     for kind in (int, str, dict, list, object, type(None)):
         with pytest.raises(ValueError, match="has a Flyte type already; wrap it in a class of your own"):
             TypeEngine.register(OddConverter(), [kind])

@@ -10,7 +10,7 @@ import attrs
 from flyte_codegen.configuration.lines import Source
 from flyte_codegen.configuration.toml import nearest
 from flyte_codegen.diagnostics import fail
-from flyte_codegen.kinds.methods import CLIENT, PAGE_SIZE, Param
+from flyte_codegen.kinds.methods import CLIENT, LIMIT, PAGE_SIZE, Param
 from flyte_codegen.names import AROUND_METHODS, RESERVED_AS_PARAMETER
 
 from .classify import Shape
@@ -77,6 +77,9 @@ def signature(
         if counts[param.name] > 1 or hidden:
             why = "would shadow a name that the method uses" if hidden else "would occur twice"
             remedy = f'under [{table}], add params = {{ "path.to.field" = "another_name" }}'
+            if param.name in (LIMIT.name, PAGE_SIZE.name) and shape.kind.container:
+                why = f"is one that every {shape.kind.name} has by itself"
+                remedy += ', or pages = { token = "PATH", next = "PATH", size = "PATH" } if it is the size of a page'
             raise fail(source.at_table(table), f"[{table}] the parameter {param.name} {why}", remedy)
     return made
 

@@ -55,6 +55,7 @@ from flyte_rpc.v1 import (
 if TYPE_CHECKING:
     from flyte.remote import Action, ActionDetails
     from flyte_api.choices import ActionPhaseName
+
 _NAME: Reads[str] = path(WorkflowAction, "id.name")
 _RUN_NAME: Reads[str] = path(WorkflowAction, "id.run.name")
 _TASK_NAME: Reads[str] = path(WorkflowAction, "metadata.task.id.name")

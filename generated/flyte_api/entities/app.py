@@ -50,6 +50,7 @@ from flyte_rpc.v1 import (
 
 if TYPE_CHECKING:
     from flyte_api.choices import StatusDeploymentStatusName
+
 _NAME: Reads[str] = path(AppApp, "metadata.id.name")
 _PROJECT: Reads[str] = path(AppApp, "metadata.id.project")
 _DOMAIN: Reads[str] = path(AppApp, "metadata.id.domain")

@@ -36,6 +36,7 @@ from flyte_rpc.v1 import (
 
 if TYPE_CHECKING:
     from flyte_api.choices import ActionPhaseName
+
 _NAME: Reads[str] = path(WorkflowAction, "metadata.condition.name")
 _ACTION_NAME: Reads[str] = path(WorkflowAction, "id.name")
 _RUN_NAME: Reads[str] = path(WorkflowAction, "id.run.name")

@@ -49,6 +49,7 @@ from flyte_rpc.v1 import (
 if TYPE_CHECKING:
     from flyte.remote import Run
     from flyte_api.choices import ActionPhaseName
+
 _NAME: Reads[str] = path(WorkflowRun, "action.id.run.name")
 _PROJECT: Reads[str] = path(WorkflowRun, "action.id.run.project")
 _DOMAIN: Reads[str] = path(WorkflowRun, "action.id.run.domain")

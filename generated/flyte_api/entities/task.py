@@ -51,6 +51,7 @@ from flyte_rpc.v1 import (
 
 if TYPE_CHECKING:
     from flyte.remote import TaskVersion
+
 _NAME: Reads[str] = path(TaskTask, "task_id.name")
 _VERSION: Reads[str] = path(TaskTask, "task_id.version")
 _PROJECT: Reads[str] = path(TaskTask, "task_id.project")

@@ -29,6 +29,7 @@ from flyte_rpc.v1 import (
 
 if TYPE_CHECKING:
     from flyte.remote import TrackedActionDetails
+
 _NAME: Reads[str] = path(WorkflowActionDetails, "id.name")
 _RUN_NAME: Reads[str] = path(WorkflowActionDetails, "id.run.name")
 _TASK_NAME: Reads[str] = path(WorkflowActionDetails, "metadata.task.id.name")

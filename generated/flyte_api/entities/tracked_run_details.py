@@ -28,6 +28,7 @@ from flyte_rpc.v1 import (
 
 if TYPE_CHECKING:
     from flyte.remote import TrackedRunDetails
+
 _NAME: Reads[str] = path(WorkflowRunDetails, "action.id.run.name")
 _TASK_NAME: Reads[str] = path(WorkflowRunDetails, "action.metadata.task.id.name")
 _TASK_VERSION: Reads[str] = path(WorkflowRunDetails, "action.metadata.task.id.version")

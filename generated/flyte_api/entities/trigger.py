@@ -42,6 +42,7 @@ from flyte_rpc.v1 import (
 
 if TYPE_CHECKING:
     from flyte.remote import TriggerDetails
+
 _NAME: Reads[str] = path(TriggerTrigger, "id.name.name")
 _TASK_NAME: Reads[str] = path(TriggerTrigger, "id.name.task_name")
 _PROJECT: Reads[str] = path(TriggerTrigger, "id.name.project")

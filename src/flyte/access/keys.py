@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from flyte_rpc.arguments import text, whole
+from flyte_rpc.arguments import flag, text, whole
 
 _TRUE = frozenset(("true", "yes", "on", "1"))
 _FALSE = frozenset(("false", "no", "off", "0"))
@@ -84,9 +84,8 @@ def given_path(name: str, value: Any) -> str:
 
 def given_truth(name: str, value: Any) -> bool:
     """Check an argument that takes True or False."""
-    if not isinstance(value, bool):
-        raise TypeError(f"{name} takes True or False, not {type(value).__name__} ({value!r})")
-    return value
+    flag(name, value)
+    return bool(value)
 
 
 def given_count(name: str, value: Any) -> int:

@@ -103,8 +103,13 @@ class Controller:
     def _identifier(self, name: str) -> ActionIdentifier:
         return ActionIdentifier(run=self._run, name=name)
 
-    def call(self, details: DeployedTask, values: Mapping[str, Any]) -> Coroutine[Any, Any, Any]:
+    def call(self, details: DeployedTask, values: Mapping[str, Any], group: str = "") -> Coroutine[Any, Any, Any]:
         """Name a child and check its inputs immediately, in the order of the calls. Return an awaitable for the rest.
+
+        Args:
+            details: The task.
+            values: Its inputs by name.
+            group: The group that the child is shown in. Default: none.
 
         Raises:
             RemoteTaskUsageError: Inputs are missing or unknown.
@@ -115,21 +120,21 @@ class Controller:
         inputs.context = [KeyValuePair(key=k, value=v) for k, v in ctx().custom_context.items()]
         counted = hashing.without_ignored(inputs, details.template.metadata)
         digest = hashing.sha256(hashing.canonical(counted))
-        name = self._names.next(hashing.identity(details.template, details.name), digest)
-        return self._run_to_end(details, inputs, name)
+        name = self._names.next(hashing.identity(details.template, details.name), digest, group)
+        return self._run_to_end(details, inputs, name, group)
 
-    async def _run_to_end(self, details: DeployedTask, inputs: Inputs, name: str) -> Any:
+    async def _run_to_end(self, details: DeployedTask, inputs: Inputs, name: str, group: str) -> Any:
         async with self._under_way:
             try:
                 async with self._submitting:
-                    await self._enqueue(details, inputs, name)
+                    await self._enqueue(details, inputs, name, group)
                 ended = await self._children.ended(name)
             except asyncio.CancelledError:
                 await asyncio.shield(self._abort(name))
                 raise
             return await self._result(details, name, ended)
 
-    async def _enqueue(self, details: DeployedTask, inputs: Inputs, name: str) -> None:
+    async def _enqueue(self, details: DeployedTask, inputs: Inputs, name: str, group: str) -> None:
         upload = UploadInputsRequest(run_id=self._run, task_spec=details.spec, inputs=inputs)
         uri = await self._submit(partial(self._upload, upload))
         template = details.template
@@ -138,6 +143,7 @@ class Controller:
             action_id=self._identifier(name),
             parent_action_name=self._context.action_name,
             input_uri=uri,
+            group=group,
             task=TaskAction(
                 id=details.task_id,
                 spec=details.spec,
@@ -185,7 +191,7 @@ class Controller:
         if ended.phase is ActionPhase.TIMED_OUT:
             raise TaskTimeoutError(f"{what} timed out{told}", code=error.code)
         if told:
-            raise task_error(error.kind.name, error.code, f"{what} failed{told}")
+            raise task_error(error.kind.name, error.code, f"{what} failed{told}", fault=error.gpu_fault)
         raise RuntimeSystemError(f"{what} failed without an error message")
 
     async def _abort_reason(self, name: str) -> str:

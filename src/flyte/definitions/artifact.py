@@ -10,7 +10,9 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, get_args
 
 import attrs
+from attrs import field
 
+from flyte.definitions.validators import is_bool_of_class
 from flyte_rpc.lazy import resolve
 from flyte_rpc.sync.decorators import blocking
 
@@ -175,7 +177,7 @@ class Metadata:
     kind: Kind | None = None
     partitions: Mapping[str, Any] | None = None
     parents: Sequence[str | ArtifactVersionId | HasVersionId] | None = None
-    version_from_content: bool = False
+    version_from_content: bool = field(default=False, validator=is_bool_of_class)
 
     @classmethod
     def create_model_metadata(
@@ -224,16 +226,16 @@ def new(value: T, metadata: Metadata) -> T:
     """Return a copy of a value with metadata for publishing it.
 
     Args:
-        value: A `File`, `Dir` or `StructuredDataset` of `flyte.types`.
+        value: A `File`, `Dir` or `DataFrame` of `flyte.io`.
         metadata: The metadata.
 
     Raises:
         TypeError: The value has another type, or `metadata` is not a `Metadata`.
     """
-    from flyte.types import Dir, File, StructuredDataset
+    from flyte.types import DataFrame, Dir, File
 
-    if not isinstance(value, (File, Dir, StructuredDataset)):
-        raise TypeError(f"value takes a File, a Dir or a StructuredDataset of flyte.types, not {type(value).__name__}")
+    if not isinstance(value, (File, Dir, DataFrame)):
+        raise TypeError(f"value takes a File, a Dir or a DataFrame of flyte.io, not {type(value).__name__}")
     if not isinstance(metadata, Metadata):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"metadata takes a flyte.artifacts.Metadata, not {type(metadata).__name__}")
     made = copy.copy(value)

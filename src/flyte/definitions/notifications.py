@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, cast, get_args
+from urllib.parse import urlsplit
 
 import attrs
 
 from flyte.definitions.validators import one_of
 from flyte.models import ActionPhase
-from flyte_rpc.arguments import text
+from flyte_rpc.arguments import text, texts
+from flyte_rpc.typeguards import is_sequence
 
 HttpMethod = Literal["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"]
 
@@ -23,6 +26,8 @@ _DETAILS = (
 
 
 def _phases(value: Any) -> tuple[ActionPhase, ...]:
+    if not isinstance(value, str) and not is_sequence(value):
+        raise TypeError(f"on_phase takes a phase or several, such as 'failed', not {type(value).__name__} ({value!r})")
     names = (value,) if isinstance(value, str) else tuple(value)
     if not names:
         raise ValueError("on_phase needs at least one phase")
@@ -36,19 +41,85 @@ def _phases(value: Any) -> tuple[ActionPhase, ...]:
     return phases
 
 
-def _texts(value: Any) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value)
+def _texts(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else tuple(value) if is_sequence(value) else value
 
 
 def _filled(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
     text(f"{type(instance).__name__}.{attribute.name}", value, 1)
 
 
-def _addresses(instance: object, attribute: attrs.Attribute[Any], value: tuple[object, ...]) -> None:
+def _optional_text(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if value is not None:
+        text(f"{type(instance).__name__}.{attribute.name}", value)
+
+
+def _addresses(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if not isinstance(value, tuple):
+        raise TypeError(f"Email.{attribute.name} takes an address or a list of addresses, not {type(value).__name__}")
     if attribute.name == "recipients" and not value:
         raise ValueError("Email.recipients needs at least one address")
-    for address in value:
-        text(f"{type(instance).__name__}.{attribute.name}", address, 1)
+    for address in cast("tuple[object, ...]", value):
+        text(f"Email.{attribute.name}", address, 1)
+
+
+def _url(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    """Check a URL. The errors do not show it, because it may contain a token."""
+    name = f"{type(instance).__name__}.{attribute.name}"
+    if not isinstance(value, str):
+        raise TypeError(f"{name} takes text, not {type(value).__name__}")
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:  # such as brackets without an IPv6 address
+        usable = False
+    if not usable:
+        raise ValueError(f"{name} must be a URL with http:// or https:// and a host")
+
+
+def _json(name: str, value: object) -> None:
+    """Check that JSON can express a value. The errors do not show it, because it may contain credentials."""
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError) as error:
+        problem = error
+    else:
+        return
+    raise type(problem)(f"{name} cannot be written as JSON: {problem}")
+
+
+def _blocks(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if value is None:
+        return
+    if not is_sequence(value) or not all(isinstance(block, Mapping) for block in value):
+        raise TypeError(f"Slack.blocks takes a list of mappings, one for each block, not {_kind(value)}")
+    _json("Slack.blocks", value)
+
+
+def _mapping(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    """Check a mapping that is sent as JSON; text is sent as it is, where the field takes it."""
+    name = f"{type(instance).__name__}.{attribute.name}"
+    takes_text = attribute.name == "body"
+    if value is None or (takes_text and isinstance(value, str)):
+        return
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name} takes a mapping{' or text' if takes_text else ''}, not {type(value).__name__}")
+    _json(name, cast("Mapping[object, object]", value))
+
+
+def _headers(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if value is not None:
+        texts("Webhook.headers", value)
+
+
+def _kind(value: object) -> str:
+    if not is_sequence(value):
+        return type(value).__name__
+    return f"{type(value).__name__} of {next(type(item).__name__ for item in value if not isinstance(item, Mapping))}"
+
+
+def _frozen_sequence(value: Any) -> Any:
+    return tuple(value) if is_sequence(value) else value
 
 
 def _hide(value: object) -> str:
@@ -78,13 +149,13 @@ class Notification:
     on_phase: tuple[ActionPhase, ...] = attrs.field(converter=_phases)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen
 class NamedDelivery(Notification):
     """Notify over a delivery that is configured on the server, such as a channel or a mailing list.
 
     Args:
-        on_phase: See `Notification`.
         name: Name of the delivery in the project and domain.
+        on_phase: See `Notification`.
     """
 
     name: str = attrs.field(validator=_filled)
@@ -109,7 +180,7 @@ class Email(Notification):
     bcc: tuple[str, ...] = attrs.field(default=(), converter=_texts, validator=_addresses)
     subject: str = attrs.field(default=_SUMMARY, validator=_filled)
     body: str = attrs.field(default=_DETAILS, validator=_filled)
-    html_body: str | None = None
+    html_body: str | None = attrs.field(default=None, validator=_optional_text)
 
 
 @attrs.frozen(kw_only=True)
@@ -123,9 +194,11 @@ class Slack(Notification):
         blocks: Blocks of Slack's Block Kit, instead of a message.
     """
 
-    webhook_url: str = attrs.field(validator=_filled, repr=_hide)
-    message: str | None = None
-    blocks: Sequence[Mapping[str, Any]] | None = attrs.field(default=None, hash=False)
+    webhook_url: str = attrs.field(validator=_url, repr=_hide)
+    message: str | None = attrs.field(default=None, validator=_optional_text)
+    blocks: Sequence[Mapping[str, Any]] | None = attrs.field(
+        default=None, converter=_frozen_sequence, validator=_blocks, hash=False
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -140,10 +213,10 @@ class Teams(Notification):
         card: An Adaptive Card, instead of title and message.
     """
 
-    webhook_url: str = attrs.field(validator=_filled, repr=_hide)
+    webhook_url: str = attrs.field(validator=_url, repr=_hide)
     title: str = attrs.field(default=_SUMMARY, validator=_filled)
-    message: str | None = None
-    card: Mapping[str, Any] | None = attrs.field(default=None, hash=False)
+    message: str | None = attrs.field(default=None, validator=_optional_text)
+    card: Mapping[str, Any] | None = attrs.field(default=None, validator=_mapping, hash=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -158,10 +231,10 @@ class Webhook(Notification):
         body: Body: a mapping, sent as JSON, or text. Default: JSON with `run`, `project`, `domain`, `phase` and `error`.
     """
 
-    url: str = attrs.field(validator=_filled, repr=_hide)
+    url: str = attrs.field(validator=_url, repr=_hide)
     method: HttpMethod = attrs.field(default="POST", validator=one_of(get_args(HttpMethod)))
-    headers: Mapping[str, str] | None = attrs.field(default=None, hash=False, repr=_hide)
-    body: Mapping[str, Any] | str | None = attrs.field(default=None, hash=False, repr=_hide)
+    headers: Mapping[str, str] | None = attrs.field(default=None, validator=_headers, hash=False, repr=_hide)
+    body: Mapping[str, Any] | str | None = attrs.field(default=None, validator=_mapping, hash=False, repr=_hide)
 
 
 def default_text() -> str:

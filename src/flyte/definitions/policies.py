@@ -9,6 +9,8 @@ from typing import Any, Literal, get_args
 
 import attrs
 
+from flyte.definitions.validators import is_bool_of_class
+
 CacheBehavior = Literal["auto", "override", "disable"]
 
 
@@ -121,7 +123,7 @@ class Cache:
 
     behavior: CacheBehavior = attrs.field()
     version_override: str | None = None
-    serialize: bool = False
+    serialize: bool = attrs.field(default=False, validator=is_bool_of_class)
     ignored_inputs: tuple[str, ...] = attrs.field(default=(), converter=_names)
     max_age: timedelta | None = attrs.field(default=None, converter=_span)
 

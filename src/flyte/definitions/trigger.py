@@ -12,6 +12,7 @@ from flyte_rpc.typeguards import is_mapping
 
 from .automation import UINT32, Automation, Binding, Cron, FixedRate, OnArtifact, TriggeredPartition, TriggerTime
 from .notifications import Notifications, check_notifications
+from .validators import is_bool_of_class
 
 if TYPE_CHECKING:
     from typing import TypedDict, Unpack
@@ -63,11 +64,6 @@ def _called(instance: object, attribute: attrs.Attribute[Any], value: object) ->
 def _word(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
     if value is not None:
         text(f"Trigger.{attribute.name}", value, 1)
-
-
-def _flag(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    if not isinstance(value, bool) and (value is not None or attribute.default is not None):
-        raise TypeError(f"Trigger.{attribute.name} takes True or False, not {type(value).__name__} ({value!r})")
 
 
 def _copied(value: Any) -> Any:
@@ -141,11 +137,11 @@ class Trigger:
     name: str = attrs.field(validator=_called)
     automation: Automation | None = attrs.field(default=None, validator=_automation)
     description: str = attrs.field(default="", validator=_called)
-    auto_activate: bool = attrs.field(default=True, validator=_flag)
+    auto_activate: bool = attrs.field(default=True, validator=is_bool_of_class)
     inputs: Mapping[str, Any] | None = attrs.field(default=None, converter=_copied, validator=_inputs, hash=False)
     env_vars: Mapping[str, str] | None = attrs.field(default=None, converter=_copied, validator=_texts, hash=False)
-    interruptible: bool | None = attrs.field(default=None, validator=_flag)
-    overwrite_cache: bool = attrs.field(default=False, validator=_flag)
+    interruptible: bool | None = attrs.field(default=None, validator=is_bool_of_class)
+    overwrite_cache: bool = attrs.field(default=False, validator=is_bool_of_class)
     queue: str | None = attrs.field(default=None, validator=_word)
     max_action_concurrency: int | None = attrs.field(default=None, validator=_concurrency)
     labels: Mapping[str, str] | None = attrs.field(default=None, converter=_copied, validator=_texts, hash=False)

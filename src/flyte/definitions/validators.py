@@ -8,6 +8,8 @@ from typing import Any, cast
 
 import attrs
 
+from flyte_rpc.arguments import flag
+
 Validator = Callable[[Any, "attrs.Attribute[Any]", Any], None]
 
 
@@ -31,8 +33,12 @@ def is_text(instance: object, attribute: attrs.Attribute[Any], value: object) ->
 
 def is_bool(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
     """Check that a value is True or False, or None where that is the default."""
-    if not isinstance(value, bool) and (value is not None or attribute.default is not None):
-        raise TypeError(f"{attribute.name} takes True or False, not {value!r}")
+    flag(attribute.name, value, optional=attribute.default is None)
+
+
+def is_bool_of_class(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    """Check the same, with errors that name the class too."""
+    flag(f"{type(instance).__name__}.{attribute.name}", value, optional=attribute.default is None)
 
 
 def is_duration(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from flyte_api.registry import registry
-from flyte_rpc.arguments import seconds, whole
+from flyte_rpc.arguments import flag, seconds, whole
 from flyte_rpc.calls.client import Client
 from flyte_rpc.sync.decorators import blocking
 
@@ -293,6 +293,8 @@ def start(
         raise ValueError(f"parallel={parallel} is too small; it must be at least 1")
     if dir is not None and not str(dir):
         raise ValueError("dir must not be empty; omit it for a temporary directory")
+    flag("memory", memory)
+    flag("trust_user", trust_user)
     whole("port", port, 0)
     if port >= 1 << 16:
         raise ValueError(f"port={port} is not a valid TCP port")

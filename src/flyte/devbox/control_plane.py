@@ -32,6 +32,8 @@ from .store.store import Store
 from .triggers.scheduler import MAX_MISSED, Scheduler, TooManyRunsError
 
 _HOST = "127.0.0.1"
+_HOSTS = (_HOST, "localhost")
+"""The names that requests may be for. Pages of other sites reach the port under other names."""
 
 
 class ControlPlane:
@@ -93,7 +95,7 @@ class ControlPlane:
         )
         try:
             await self._links.start()
-            self._server = await serve(services, host=_HOST, port=port, authenticate=self._authenticate)
+            self._server = await serve(services, host=_HOST, port=port, authenticate=self._authenticate, hosts=_HOSTS)
         except OSError as error:
             await self.stop()
             raise DevboxError(f"the devbox cannot listen on {_HOST}:{port}: {error.strerror}") from error

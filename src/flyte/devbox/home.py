@@ -12,6 +12,9 @@ from typing import IO
 
 from flyte.errors import FlyteError
 
+from .executor.scratch import remove_old
+
+_DATABASE = "devbox.sqlite"
 _LOCK = "devbox.lock"
 _STATE = "devbox.json"
 _TOKEN = "token"
@@ -42,12 +45,13 @@ class Home:
                 self.path = Path(directory).expanduser().resolve()
                 # Other users must not read inputs, environments and logs.
                 self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._make_private()
             self._lock = self._acquire()
         except OSError as error:
             raise DevboxError(f"the devbox cannot use {directory or tempfile.gettempdir()}: {error}") from error
-        self.database = None if memory else self.path / "devbox.sqlite"
+        self.database = None if memory else self.path / _DATABASE
         # No task is running there any more, so its working directories can be removed.
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        remove_old(self.scratch)
 
     @property
     def blobs(self) -> Path:
@@ -91,6 +95,23 @@ class Home:
         self._lock.close()
         if self._temporary:
             shutil.rmtree(self.path, ignore_errors=True)
+
+    def _make_private(self) -> None:
+        """Keep other users from reading inputs, environments and logs, also in a directory that was there before."""
+        owner = self.path.stat().st_uid
+        if owner not in (os.getuid(), 0):
+            raise DevboxError(
+                f"{self.path} belongs to the user {owner}, who could change what is in it; choose another directory"
+            )
+        for directory in (self.blobs, self.logs, self.scratch):
+            directory.mkdir(mode=0o700, exist_ok=True)
+            directory.chmod(0o700)
+        # SQLite gives its other files the mode of this one.
+        for file in (*self.path.glob(f"{_DATABASE}*"), self.path / _LOCK):
+            if file.exists():
+                file.chmod(0o600)
+        for file in (self.path / _DATABASE, self.path / _LOCK):
+            os.close(os.open(file, os.O_WRONLY | os.O_CREAT, 0o600))
 
     def _acquire(self) -> IO[str]:
         # Imported here because not every system has it, and `start` reports that with a better message.

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from ._action import Action
     from ._common import TimeFilter
-    from ._docker_config import docker_config
+    from ._docker_config import docker_config, docker_config_from_file
     from ._domain import Domain
     from ._project import Project
     from ._run import Run
@@ -81,6 +81,7 @@ __all__ = [
     "User",
     "auth_metadata",
     "docker_config",
+    "docker_config_from_file",
     "upload_dir",
     "upload_file",
 ]
@@ -95,7 +96,7 @@ __getattr__, __dir__ = lazy_exports(
         "._domain": ("Domain",),
         "._project": ("Project",),
         "._run": ("Run",),
-        "._docker_config": ("docker_config",),
+        "._docker_config": ("docker_config", "docker_config_from_file"),
         "._secret": ("Secret", "SecretTypes"),
         "._task": ("LazyEntity", "Task", "TaskVersion"),
         "._upload": ("upload_dir", "upload_file"),

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing
 from datetime import timedelta
 from typing import TYPE_CHECKING, Self
 
 from flyte._client import resolve_client
+from flyte.errors import ActionNotFoundError, NotFoundError
 from flyte_api.clients.flyteidl2.workflow.run_service import RunServiceClient
 from flyte_api.entities.action import ActionBase, action_summary
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, RunIdentifier
+from flyte_api.messages.flyteidl2.common.list import Filter
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
 from flyte_api.messages.flyteidl2.workflow.run_definition import ClusterEvent
 from flyte_api.messages.flyteidl2.workflow.run_service import (
@@ -33,7 +35,7 @@ from .runs.action_details import ActionDetails
 from .runs.action_fields import ROOT_ACTION, ActionFields
 from .runs.run_like import RunLike
 from .runs.state import ActionState
-from .runs.watched_action import WatchedAction
+from .runs.watched_action import WatchedAction, watch_conditions
 
 if TYPE_CHECKING:
     from flyte_api.choices import ActionPhaseName
@@ -143,13 +145,73 @@ class Action(WatchedAction, ActionState, RunLike, ActionFields, ActionBase):
 
         Raises:
             ValueError: An argument is invalid; nothing was sent.
-            NotFoundError: The run or action does not exist.
+            ActionNotFoundError: The run or action does not exist. It is a `NotFoundError`.
             RpcError: The call failed; the subclass says how.
 
         Calls `RunService.GetActionDetails`.
         """
-        found = await ActionDetails.get.aio(run_name, name, project=project, domain=domain, client=client)
+        caller = resolve_client(client)
+        try:
+            found = await ActionDetails.get.aio(run_name, name, project=project, domain=domain, client=caller)
+        except NotFoundError as cause:
+            scope = caller.scope(project, domain)
+            error = ActionNotFoundError(
+                f"No action named {name!r} of a run named {run_name!r} in {scope.project}/{scope.domain}. "
+                "Action.listall(run_name) lists the actions of a run."
+            )
+            error.endpoint, error.method, error.request_id = cause.endpoint, cause.method, cause.request_id
+            error.attempts = cause.attempts
+            raise error from None
         return cls(action_summary(found.pb2), found.client)
+
+    @streaming
+    @classmethod
+    def watchall(  # pyright: ignore[reportIncompatibleVariableOverride]  # it accepts more
+        cls,
+        for_run_name: str,
+        *,
+        in_phase: Several[ActionPhase | ActionPhaseName] | None = None,
+        task_name_contains: str | None = None,
+        filters: Collection[Filter] = (),
+        timeout: float | timedelta | None = None,
+        project: str | None = None,
+        domain: str | None = None,
+        client: Client | None = None,
+    ) -> Watch[Action]:
+        """Watch the actions of a run: the current state of each, then each change, with the number of descendants in
+        each phase. The watch never ends, and yields nothing for a nonexistent run.
+
+        Args:
+            for_run_name: Name of the run, at most 30 characters.
+            in_phase: Only actions in one of these phases, and their parents: `ActionPhase` members or names, such as
+                ("running", "failed"). Default: all.
+            task_name_contains: Only actions whose task name has this text after its last dot, whatever the case, and
+                their parents. Default: all.
+            filters: Further conditions, as messages on `PHASE` (VALUE_IN) and `NAME` (CONTAINS_CASE_INSENSITIVE).
+            timeout: Seconds after which the watch gives up, or a timedelta. Default: never.
+            project: Project id. Default: the client's.
+            domain: Domain id. Default: the client's.
+            client: The client for the calls. Default: the current one.
+
+        Returns:
+            A watch for `for` or `async for`. It reconnects when the connection breaks. Actions that no longer meet the
+            conditions are yielded once more, with `meets_filter` False.
+
+        Raises:
+            ValueError: An argument is invalid; nothing was sent.
+            WaitTimeoutError: `timeout` has passed.
+            RpcError: The call failed; the subclass says how.
+
+        Calls `RunService.WatchActions`.
+        """
+        return super().watchall(
+            for_run_name,
+            filters=watch_conditions(in_phase, task_name_contains, filters),
+            timeout=timeout,
+            project=project,
+            domain=domain,
+            client=client,
+        )
 
     def _update(self, item: ActionDetails) -> None:
         self._shared_state().update(item.pb2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 from flyte_api.messages.flyteidl2.core.literals import Literal
 from flyte_api.messages.flyteidl2.core.types import LiteralType
@@ -42,14 +42,24 @@ class TypeEngine:
             shown = transformer.__name__ if isinstance(transformer, type) else type(transformer).__name__
             hint = "; create an instance of it" if isinstance(transformer, type) else ""
             raise TypeError(f"register takes an instance of TypeTransformer, not {shown}{hint}")
-        kinds = (transformer.python_type, *(additional_types or ()))
+        try:
+            name, own = transformer.name, transformer.python_type
+        except AttributeError as error:
+            raise TypeError(
+                f"{type(transformer).__name__} has no name and class; call super().__init__(name, cls) in its __init__"
+            ) from error
+        others = cast("object", () if additional_types is None else additional_types)
+        if isinstance(others, (type, str)) or not isinstance(others, Iterable):
+            shown = others.__name__ if isinstance(others, type) else repr(others)
+            raise TypeError(f"additional_types takes several classes, such as additional_types=(A, B), not {shown}")
+        kinds = (own, *cast("Iterable[type[Any]]", others))
         for kind in kinds:
             if not isinstance(kind, type):  # pyright: ignore[reportUnnecessaryIsInstance]
                 raise TypeError(f"a converter is for classes, not for {kind!r}")
             if is_built_in(kind):
                 raise ValueError(f"{kind.__name__} has a Flyte type already; wrap it in a class of your own")
-        if transformer.name in RESERVED_TAGS:
-            raise ValueError(f"the name {transformer.name!r} belongs to Flyte; choose another name")
+        if name in RESERVED_TAGS:
+            raise ValueError(f"the name {name!r} belongs to Flyte; choose another name")
         add(transformer, kinds)
 
     @classmethod

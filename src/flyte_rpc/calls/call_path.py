@@ -99,7 +99,7 @@ async def _unary(
             reply = await transport.unary(rpc.path, data, attempt.headers, _time_left(deadline))
             result = _decode(rpc, reply)
         except RpcError as cause:
-            error = _at_deadline(cause, deadline.end)
+            error = _at_deadline(cause, deadline)
             attempt.failed(error)
             if isinstance(error, UnauthenticatedError):
                 started = time.monotonic()
@@ -177,7 +177,7 @@ async def _stream(
                     attempt.succeeded()
                     return
                 except RpcError as cause:
-                    error = _at_deadline(cause, deadline.end)
+                    error = _at_deadline(cause, deadline)
                     attempt.failed(error)
                     started = time.monotonic()
                     if isinstance(error, UnauthenticatedError) and await attempt.renew():
@@ -309,13 +309,16 @@ def _time_left(deadline: Deadline) -> float:
     """Seconds for the next request. A request that cannot be answered in time is not sent, because it may be a write."""
     left = deadline.left()
     if left < _SHORTEST:
-        raise DeadlineExceededError("no time was left to send the request", unprocessed=True)
+        raise DeadlineExceededError.after("no time was left to send the request", deadline.timeout, unprocessed=True)
     return left
 
 
-def _at_deadline(error: RpcError, end: float) -> RpcError:
+def _at_deadline(error: RpcError, deadline: Deadline) -> RpcError:
     """Return the error to raise. At the deadline, the errors of servers and proxies vary, but all mean a timeout."""
-    if time.monotonic() < end - _TOLERANCE or isinstance(error, EndpointError):
+    if isinstance(error, DeadlineExceededError):
+        error.state_timeout(deadline.timeout)
+        return error
+    if time.monotonic() < deadline.end - _TOLERANCE or isinstance(error, EndpointError):
         return error
     if not isinstance(error, (UnavailableError, RpcCancelledError)):
         return error

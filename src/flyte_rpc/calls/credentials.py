@@ -11,7 +11,7 @@ from flyte_rpc.errors import AuthenticationError
 
 from .metadata import OURS, check_token, checked
 
-_TOKEN_SECONDS = 60.0
+TOKEN_SECONDS = 60.0
 """How long a token function may take."""
 
 Headers = Sequence[tuple[str, str]]
@@ -125,26 +125,28 @@ class BearerToken:
 class TokenFunction:
     """A function that returns the token of each attempt."""
 
-    __slots__ = ("_function",)
+    __slots__ = ("_function", "_seconds")
 
-    def __init__(self, function: Callable[[], str | Awaitable[str]]) -> None:
+    def __init__(self, function: Callable[[], str | Awaitable[str]], seconds: float = TOKEN_SECONDS) -> None:
         """Keep a function.
 
         Args:
             function: Returns the token, or an awaitable of it. It is called before each attempt and for each renewal. A
                 coroutine function runs on the event loop of the call, another function in a thread, since it may block.
+            seconds: Maximum seconds that it may take.
         """
+        self._seconds = seconds
         self._function = function
 
     async def headers(self) -> Headers:
         """Return the header with the function's token.
 
         Raises:
-            AuthenticationError: The function has not returned within 60 s.
+            AuthenticationError: The function has not returned in time.
             TypeError: It returned something else than text.
             ValueError: The token is empty, or has characters that a header cannot carry.
         """
-        timer = asyncio.timeout(_TOKEN_SECONDS)
+        timer = asyncio.timeout(self._seconds)
         try:
             async with timer:
                 token = await self._token()
@@ -153,7 +155,7 @@ class TokenFunction:
                 raise  # it is the function's own
             name = getattr(self._function, "__qualname__", type(self._function).__name__)
             raise AuthenticationError(
-                f"The token function {name} has not returned within {_TOKEN_SECONDS:.0f} s. Give what it waits for a timeout."
+                f"The token function {name} has not returned within {self._seconds:g} s. Give what it waits for a timeout."
             ) from None
         check_token(token)
         return (("authorization", f"Bearer {token}"),)

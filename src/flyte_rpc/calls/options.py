@@ -132,7 +132,7 @@ class Deadline:
     Time that is spent on credentials is added to it, because a person may have to log in.
     """
 
-    __slots__ = ("_added_until", "_end", "_outer")
+    __slots__ = ("_added_until", "_end", "_outer", "_timeout")
 
     def __init__(self, timeout: float, outer: Deadline | None = None) -> None:
         """Start the time.
@@ -141,6 +141,7 @@ class Deadline:
             timeout: Seconds; infinity for no end.
             outer: The deadline of the method that makes the call. Default: none.
         """
+        self._timeout = timeout
         self._end = time.monotonic() + timeout
         self._outer = outer
         self._added_until = 0.0
@@ -149,6 +150,12 @@ class Deadline:
     def end(self) -> float:
         """The end, on the clock of `time.monotonic`."""
         return self._end if self._outer is None else min(self._end, self._outer.end)
+
+    @property
+    def timeout(self) -> float:
+        """The timeout of the end, in seconds as the caller gave it."""
+        outer = self._outer
+        return self._timeout if outer is None or self._end <= outer.end else outer.timeout
 
     def left(self) -> float:
         """Seconds that are left; at least 0."""
@@ -262,5 +269,5 @@ async def before_deadline(what: str) -> AsyncGenerator[None]:
             yield
     except TimeoutError as error:
         if limit.expired() and not isinstance(error, RpcError):
-            raise DeadlineExceededError(f"{what} did not end before the deadline") from None
+            raise DeadlineExceededError(f"{what} did not end within {deadline.timeout:g} s") from None
         raise

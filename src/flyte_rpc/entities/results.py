@@ -197,6 +197,7 @@ def watched(
         bounded=bounded,
         fetch=None if fetch is None else current,
         reached=lambda: client.transport().connected,
+        about=about,
         waited_for=f"{about} to end" if final else f"the watch of {about}, which does not end by itself",
         phase=lambda item: str(getattr(item, "phase", "")),
     )

@@ -43,6 +43,7 @@ class Watch(Stream[T]):
         is_final: Callable[[T], bool],
         timeout: float | timedelta | None = None,
         waited_for: str = "the end of a watch",
+        about: str = "",
         phase: Callable[[T], str] | None = None,
         bounded: bool = False,
         fetch: Callable[[], Awaitable[T | None]] | None = None,
@@ -61,6 +62,7 @@ class Watch(Stream[T]):
             is_final: Returns whether an item is the last one.
             timeout: Total seconds, or a timedelta. None for no limit.
             waited_for: The event that `WaitTimeoutError` names.
+            about: The name of the watched resource, for watches that end with another event.
             phase: Returns the phase of the last item, for `WaitTimeoutError`.
             bounded: Whether the watch is over when the server ends the stream without an error. Default: it subscribes again.
             fetch: Fetches the current state after a silence; it returns None if it is unknown. Default: silences are
@@ -83,6 +85,7 @@ class Watch(Stream[T]):
         self._subscribe = subscribe
         self._is_final = is_final
         self._waited_for = waited_for
+        self._about = about
         self._phase = phase
         self._bounded = bounded
         self._fetch = fetch
@@ -95,15 +98,23 @@ class Watch(Stream[T]):
         self._clock = clock
 
     def ending(
-        self, is_final: Callable[[T], bool], *, on_final: Callable[[T], Awaitable[None]] | None = None
+        self,
+        is_final: Callable[[T], bool],
+        *,
+        on_final: Callable[[T], Awaitable[None]] | None = None,
+        until: str = "",
+        silence: float | None = None,
     ) -> Watch[T]:
         """Return a watch of the same resource that ends with another item.
 
         Args:
             is_final: Returns whether an item is the last one.
             on_final: Awaited with the final item before the item is delivered.
+            until: What the watched resource does then, in `WaitTimeoutError`, such as `to start`. Default: the event of
+                this watch.
+            silence: Seconds without an item that make a silence. Default: that of this watch.
         """
-        return self._copy(is_final, self._each, on_final)
+        return self._copy(is_final, self._each, on_final, until=until, silence=silence)
 
     def telling(self, each: Callable[[T], None]) -> Watch[T]:
         """Return a watch of the same resource that calls a function with each item before the item is delivered."""
@@ -114,19 +125,23 @@ class Watch(Stream[T]):
         is_final: Callable[[T], bool],
         each: Callable[[T], None] | None,
         on_final: Callable[[T], Awaitable[None]] | None,
+        *,
+        until: str = "",
+        silence: float | None = None,
     ) -> Watch[T]:
         return Watch(
             self._subscribe,
             is_final=is_final,
             timeout=self._timeout,
-            waited_for=self._waited_for,
+            waited_for=f"{self._about} {until}" if until else self._waited_for,
+            about=self._about,
             phase=self._phase,
             bounded=self._bounded,
             fetch=self._fetch,
             each=each,
             on_final=on_final,
             reached=self._reached,
-            silence=self._silence,
+            silence=self._silence if silence is None else silence,
             backoff=self._backoff,
             sleep=self._sleep,
             clock=self._clock,

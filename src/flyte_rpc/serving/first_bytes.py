@@ -15,11 +15,14 @@ _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 class FirstBytes(asyncio.Protocol):
     """Hands the connection over as soon as it knows to whom."""
 
+    idle = True
+
     def __init__(
         self,
         connections: Connections,
         http1: Callable[[], asyncio.Protocol],
         http2: Callable[[], asyncio.Protocol],
+        patience: float,
     ) -> None:
         """Describe the connection.
 
@@ -27,15 +30,19 @@ class FirstBytes(asyncio.Protocol):
             connections: Where it is noted while it is open.
             http1: Makes the protocol that takes the connection if it is not HTTP/2.
             http2: Makes the protocol that takes the connection if it is.
+            patience: Seconds after which a connection without its first bytes is closed.
         """
         self._connections = connections
         self._http1 = http1
         self._http2 = http2
         self._received = b""
+        self._patience = patience
+        self._late: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is not of that class
         self._connections.add(self)
+        self._late = asyncio.get_running_loop().call_later(self._patience, self._transport.abort)
 
     def data_received(self, data: bytes) -> None:
         self._received += data
@@ -45,13 +52,19 @@ class FirstBytes(asyncio.Protocol):
             return
         else:
             protocol = self._http1()
+        self._be_patient()
         self._transport.set_protocol(protocol)
+        self._connections.hand_over(self)
         protocol.connection_made(self._transport)
-        self._connections.discard(self)
         protocol.data_received(self._received)
 
     def connection_lost(self, exc: BaseException | None) -> None:
+        self._be_patient()
         self._connections.discard(self)
+
+    def _be_patient(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
 
     async def cancel_calls(self) -> None:
         """There are none."""

@@ -89,6 +89,11 @@ class Http2Connection(H2Protocol):
         self.processor = _ServerProcessor(self.handler, self.connection)
         self._connections.add(self)
 
+    @property
+    def idle(self) -> bool:
+        """Whether no stream is open."""
+        return not self.processor.streams
+
     def connection_lost(self, exc: BaseException | None) -> None:
         self._connections.discard(self)
         super().connection_lost(exc)

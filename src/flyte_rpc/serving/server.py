@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from flyte_rpc.status import Status
 
@@ -60,6 +60,9 @@ async def serve(
     host: str = "127.0.0.1",
     port: int = 0,
     authenticate: Authenticate | None = None,
+    hosts: Collection[str] | None = None,
+    max_connections: int | None = None,
+    patience: float = 20.0,
 ) -> RunningServer:
     """Serve on this event loop, in cleartext: gRPC over HTTP/2; Connect and gRPC-Web over HTTP/1.1 and HTTP/2.
 
@@ -70,6 +73,12 @@ async def serve(
         host: Address to listen on. Default: this machine only.
         port: TCP port; 0 takes a free one, see `RunningServer.port`.
         authenticate: Called before each request is read. Default: everybody may call.
+        hosts: Host names, without ports, that requests may be for, so that pages of other sites cannot call the server. Requests
+            with an `Origin` must come from the host that they are for. Calls over gRPC, which browsers cannot make, are not
+            checked. Default: all.
+        max_connections: Most open connections. At the limit, a new one replaces the oldest one without a request, or is closed
+            if there is none. Default: half of the files that the process may open, at most 10,000.
+        patience: Seconds after which a connection without its first bytes is closed.
 
     Raises:
         OSError: The address cannot be bound.
@@ -80,19 +89,22 @@ async def serve(
             f"host={host!r} is a path or URL. The server listens on TCP only: write a host name or an address."
         )
     dispatcher = Dispatcher(services, authenticate)
-    router = Router(dispatcher)
+    router = Router(dispatcher, hosts)
     http2 = Http2Server(dispatcher, router)
-    connections = Connections()
+    connections = Connections(max_connections)
 
     def accept() -> FirstBytes:
         return FirstBytes(
             connections,
             http1=lambda: Http1Connection(router, connections),
             http2=lambda: http2.connection(connections),
+            patience=patience,
         )
 
     sock = _bind(host, port)
-    listener = await asyncio.get_running_loop().create_server(accept, sock=sock, backlog=_BACKLOG)
+    # The event loop accepts as many at once, several times before the first of them can be closed again.
+    backlog = min(_BACKLOG, max(1, connections.limit // 4))
+    listener = await asyncio.get_running_loop().create_server(accept, sock=sock, backlog=backlog)
     return RunningServer(listener, connections, host, sock.getsockname()[1])
 
 

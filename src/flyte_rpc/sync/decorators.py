@@ -19,7 +19,7 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar, cast, overload
 
 from . import bridge
-from .misuse import check_arguments, refuse_class_call
+from .misuse import check_arguments, check_flags, refuse_class_call
 
 __all__ = ["Blocking", "Streaming", "blocking", "blocking_function", "fetching", "streaming"]
 
@@ -100,6 +100,7 @@ class _Awaiting(_Method):
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         self._warn_if_deprecated()
         self._check_instance(args)
+        check_flags(self.__wrapped__, args, kwargs, len(self._bound))
         try:
             return self.__wrapped__(*self._bound, *args, **kwargs)
         except TypeError:
@@ -121,6 +122,7 @@ class Blocking(_HasAio, Generic[P, R]):
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         self._warn_if_deprecated()
         self._check_instance(args)
+        check_flags(self.__wrapped__, args, kwargs, len(self._bound))
         try:
             coro: Coroutine[Any, Any, R] = self.__wrapped__(*self._bound, *args, **kwargs)
             return bridge.run(coro, advice=f"write `await {self._public_name()}.aio(...)`")
@@ -143,6 +145,7 @@ class Streaming(_HasAio, Generic[P, R]):
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         self._warn_if_deprecated()
         self._check_instance(args)
+        check_flags(self.__wrapped__, args, kwargs, len(self._bound))
         try:
             return cast(R, self.__wrapped__(*self._bound, *args, **kwargs))
         except TypeError:

@@ -6,14 +6,18 @@ import asyncio
 import difflib
 import inspect
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from flyte_rpc.arguments import flag
 from flyte_rpc.errors import BlockingCallWarning
 
 _ASYNC = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 _HERE = __name__.partition(".")[0]
+_BOOLEAN: Mapping[object, bool] = {"bool": False, bool: False, "bool | None": True, bool | None: True}
+"""Annotations of Boolean parameters, as text in modules that postpone their evaluation, and whether they take None."""
 _SHOWN = 3
 """Number of parameters to name as examples."""
 
@@ -28,6 +32,39 @@ def check_arguments(name: str, signature: inspect.Signature, args: Sequence[Any]
         signature.bind(*args, **kwargs)
     except TypeError as error:
         raise TypeError(f"{name}() {_problem(error, signature, args, kwargs)}") from None
+
+
+@cache
+def _flags(function: Callable[..., Any]) -> tuple[tuple[str, int | None, bool], ...]:
+    """Return the Boolean parameters of a function: name, position if it has one, and whether they take None."""
+    if not _BOOLEAN.keys() & set(function.__annotations__.values()):
+        return ()
+    return tuple(
+        (name, None if each.kind is each.KEYWORD_ONLY else at, _BOOLEAN[each.annotation])
+        for at, (name, each) in enumerate(inspect.signature(function).parameters.items())
+        if each.annotation in _BOOLEAN
+    )
+
+
+def check_flags(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], bound: int = 0) -> None:
+    """Check arguments whose parameters are annotated as `bool` or `bool | None`, before the call.
+
+    Anything else would count as True, such as "no", or be wrong only on the server.
+
+    Args:
+        function: The function.
+        args: Its arguments by position, without the bound ones.
+        kwargs: Its arguments by name.
+        bound: Number of arguments that are bound.
+
+    Raises:
+        TypeError: An argument is not a bool.
+    """
+    for name, at, optional in _flags(function):
+        if name in kwargs:
+            flag(name, kwargs[name], optional=optional)
+        elif at is not None and bound <= at < bound + len(args):
+            flag(name, args[at - bound], optional=optional)
 
 
 def _problem(error: TypeError, signature: inspect.Signature, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:

@@ -14,19 +14,23 @@ from .shared_task import SharedTask
 MAX_CONNECTIONS = 16
 """Connections to one endpoint. Servers admit about 100 streams on each; these are enough for 1,000 watches and more."""
 
-_IDLE_SECONDS = 30.0
+IDLE_SECONDS = 30.0
 """Seconds after which a connection without calls is closed while there is another one."""
 
 
 class Http2Connections:
     """Opens connections when they are needed, and replaces those that end."""
 
-    def __init__(self, connect: Callable[[], Coroutine[Any, Any, Http2Connection]]) -> None:
+    def __init__(
+        self, connect: Callable[[], Coroutine[Any, Any, Http2Connection]], idle_seconds: float = IDLE_SECONDS
+    ) -> None:
         """Describe the connections; the first call opens one.
 
         Args:
             connect: Opens a connection and completes its handshake.
+            idle_seconds: Seconds after which a connection without calls is closed while there is another one.
         """
+        self._idle_seconds = idle_seconds
         self._loop = asyncio.get_running_loop()
         self._connect = connect
         self._connecting = SharedTask(self._add_new)
@@ -71,7 +75,7 @@ class Http2Connections:
     def released(self, connection: Http2Connection) -> None:
         """Note that a call on a connection has ended."""
         if self._idle_timer is None and len(self._open) > 1 and not connection.load:
-            self._idle_timer = self._loop.call_later(_IDLE_SECONDS, self._close_idle)
+            self._idle_timer = self._loop.call_later(self._idle_seconds, self._close_idle)
 
     def close(self, reason: str) -> None:
         """Close all connections. Running calls fail."""
@@ -101,9 +105,9 @@ class Http2Connections:
         """Close connections that had no call for a while, but for one."""
         self._idle_timer = None
         usable = self._usable()
-        since = self._loop.time() - _IDLE_SECONDS
+        since = self._loop.time() - self._idle_seconds
         for connection in reversed(usable[1:]):
             if not connection.load and connection.last_received <= since:
                 connection.drain()
         if any(connection.usable for connection in usable[1:]):
-            self._idle_timer = self._loop.call_later(_IDLE_SECONDS, self._close_idle)
+            self._idle_timer = self._loop.call_later(self._idle_seconds, self._close_idle)

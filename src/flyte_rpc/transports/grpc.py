@@ -11,7 +11,7 @@ from flyte_rpc.errors import ConnectionLostError, DecodeError
 from flyte_rpc.version import USER_AGENT
 
 from .checks import CheckedStream, check_call
-from .connections import Http2Connections
+from .connections import IDLE_SECONDS, Http2Connections
 from .framing import frame
 from .grpc_call import GrpcCall, GrpcStreamingCall, connected_before, timeout_header
 from .http2.connection import Http2Connection
@@ -41,6 +41,7 @@ class GrpcTransport:
         ping_interval: float = PING_INTERVAL,
         ping_timeout: float = PING_TIMEOUT,
         close_seconds: float = 1.0,
+        idle_seconds: float = IDLE_SECONDS,
     ) -> None:
         """Describe the connections; the first call opens one.
 
@@ -54,6 +55,7 @@ class GrpcTransport:
                 minutes at least. The interval doubles when the server says that it is pinged too often.
             ping_timeout: Seconds after which an unanswered ping means that the connection is dead.
             close_seconds: How long a peer may take to read what was sent to it, once the client is closed.
+            idle_seconds: Seconds after which a connection without calls is closed while there is another one.
         """
         self._endpoint = endpoint
         self._network = network
@@ -62,7 +64,7 @@ class GrpcTransport:
         self._connect_seconds = connect_seconds
         self._close_seconds = close_seconds
         self._loop = asyncio.get_running_loop()
-        self._connections = Http2Connections(self._connect)
+        self._connections = Http2Connections(self._connect, idle_seconds)
         self._connected = False
         self.pings = PingPolicy(ping_interval, ping_timeout)
         """When the server is pinged, on all connections."""

@@ -31,11 +31,6 @@ def timeout_header(seconds: float) -> str:
     return f"{min(ceil(left), _MAX_TIMEOUT)}S"
 
 
-def seconds_text(timeout: float | None) -> str:
-    """A timeout as error messages show it."""
-    return f"{round(timeout or 0, 3):g} s"
-
-
 async def connected_before(connecting: Awaitable[T], end: float | None, timeout: float | None) -> T:
     """Wait for a connection.
 
@@ -54,8 +49,7 @@ async def connected_before(connecting: Awaitable[T], end: float | None, timeout:
     except TimeoutError as error:
         if isinstance(error, RpcError) or not limit.expired():
             raise
-        what = f"not connected to the server after {seconds_text(timeout)}"
-        raise DeadlineExceededError(what, unprocessed=True) from None
+        raise DeadlineExceededError.after("not connected to the server", timeout, unprocessed=True) from None
 
 
 class GrpcCall:
@@ -144,7 +138,7 @@ class GrpcCall:
                 self.connection.drain()  # it may be dead, so that no later call should use it
             missing = "no status" if stream.messages else "no reply"
             what = missing if stream.sent or self._streaming else "the server takes no request"
-            return DeadlineExceededError(f"{what} after {seconds_text(self._timeout)}", unprocessed=not stream.id)
+            return DeadlineExceededError.after(what, self._timeout, unprocessed=not stream.id)
         if stream.failure is None:
             return diagnosis.missing_status(complete=stream.headers is not None and stream.malformed is None)
         return stream.failure.error()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -138,3 +139,20 @@ def test_mistakes_in_pages(
     )
     (found,) = mistakes(made)
     assert found.message.startswith(f"[entities.Pen.methods.ListPens] pages: {message}")
+
+
+def test_a_size_without_a_token_is_told_as_such(
+    tmp_path: Path, mistakes: Callable[[Fragment], list[Diagnostic]]
+) -> None:
+    body = proto(
+        """
+message Thing { string id = 1; }
+message ListThingsRequest { int32 limit = 1; }
+message ListThingsResponse { repeated Thing things = 1; }
+service Things { rpc ListThings(ListThingsRequest) returns (ListThingsResponse); }
+"""
+    )
+    toml = '[entities.Thing]\nservice = "test.Things"\nmethods.ListThings = {}\n'
+    (found,) = mistakes(Fragment(tmp_path, {"test/test.proto": body}, toml))
+    assert "the parameter limit is one that every list has by itself" in found.message
+    assert 'pages = { token = "PATH", next = "PATH", size = "PATH" } if it is the size of a page' in found.remedy

@@ -168,9 +168,9 @@ async def test_links_refuse_what_is_no_upload(calls: Calls) -> None:
     assert parts.hostname is not None
     for sent, answer in (
         (b"nonsense\r\n\r\n", b"400"),
-        (f"PUT {parts.path}?{parts.query} HTTP/1.1\r\n\r\n".encode(), b"411"),
-        (f"PUT {parts.path}?{parts.query} HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n".encode(), b"413"),
-        (b"GET / HTTP/1.1\r\nX: " + b"x" * 100_000 + b"\r\n\r\n", b"431"),
+        (f"PUT {parts.path}?{parts.query} HTTP/1.1\r\nHost: x\r\n\r\n".encode(), b"411"),
+        (f"PUT {parts.path}?{parts.query} HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n".encode(), b"413"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 300_000 + b"\r\n\r\n", b"431"),
     ):
         reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
         writer.write(sent)

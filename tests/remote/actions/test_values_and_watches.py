@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 
@@ -17,6 +18,7 @@ from flyte.errors import NotDoneError, RuntimeUserError, WaitTimeoutError
 from flyte.models import ActionPhase
 from flyte.remote import Action, ActionDetails, Run, TaskDetails
 from flyte.remote.runs.queries.failures import first_failed
+from flyte.types import TypeTransformerFailedError
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase as WirePhase
 from flyte_api.messages.flyteidl2.core.catalog import CatalogCacheStatus
@@ -85,13 +87,27 @@ def test_literals(moved: Run, view: Reads) -> None:
     source = view(moved)
     inputs, outputs = source.input_literals(), source.output_literals()
     assert list(inputs) == ["point"] and list(outputs) == ["o0"]
+    for literals, message in (
+        (inputs, "no input is named 'poin'; did you mean 'point'"),
+        (outputs, "no output is named 'poin'"),
+    ):
+        with pytest.raises(KeyError, match=message):
+            literals["poin"]
+        again = pickle.loads(pickle.dumps(literals))
+        assert again == literals and again.get("poin") is None
+        with pytest.raises(KeyError, match=message):
+            again["poin"]
     assert isinstance(inputs["point"], Literal) and outputs["o0"] == moved.outputs().literals["o0"]
 
 
 @views
 def test_typed_values(moved: Run, view: Reads) -> None:
     source = view(moved)
-    assert source.typed_outputs({"o0": dict[str, int], "o9": int}) == {"o0": {"x": 2, "y": 5}}
+    assert source.typed_outputs({"o0": dict[str, int]}) == {"o0": {"x": 2, "y": 5}}
+    with pytest.raises(KeyError, match="no output is named 'o9'; did you mean 'o0'"):
+        source.typed_outputs({"o0": dict[str, int], "o9": int})
+    with pytest.raises(KeyError, match="no input is named 'zz'; the inputs are point"):
+        source.typed_inputs({"zz": int})
     assert source.typed_inputs({"point": dict[str, int]}) == {"point": {"x": 1}}
     assert source.typed_inputs({}) == {}
     with pytest.raises(TypeError, match="o0"):
@@ -112,6 +128,23 @@ def test_deserializers_get_plain_data(moved: Run) -> None:
     assert moved.typed_outputs({"o0": Point}, {Point: load}) == {"o0": Point(1)}
     assert moved.typed_inputs({"point": Point}, deserializers={Point: load}, timeout=30) == {"point": Point(2)}
     assert received == [moved.outputs()[0], moved.inputs()["point"]]
+
+
+def test_errors_of_deserializers_name_the_value(moved: Run) -> None:
+    def load(data: Any) -> Point:
+        raise LookupError("an old version")
+
+    with pytest.raises(TypeTransformerFailedError) as caught:
+        moved.typed_outputs({"o0": Point}, {Point: load})
+    assert "output 'o0': the deserializer of Point failed: LookupError: an old version" in str(caught.value)
+    assert isinstance(caught.value.__cause__, LookupError)
+    with pytest.raises(TypeError, match="deserializers takes functions, and has 3 for Point"):
+        moved.typed_inputs({"point": Point}, {Point: 3})  # type: ignore[dict-item]
+
+
+def test_types_that_cannot_be_hashed(moved: Run) -> None:
+    hint = Annotated[dict[str, int], ["x", "y"]]
+    assert moved.typed_outputs({"o0": hint}) == {"o0": {"x": 2, "y": 5}}
 
 
 def test_outputs_of_runs_without_them(box: Devbox, tmp_path: Path) -> None:
@@ -278,13 +311,17 @@ async def test_the_url_of_an_editor(run: Run, plane: Developing, uri: str, expec
 
 
 async def test_an_action_without_an_editor(run: Run, plane: Developing) -> None:
-    with pytest.raises(WaitTimeoutError):
+    with pytest.raises(WaitTimeoutError, match="for action r1/a0 to start its editor"):
         await run.get_debug_url.aio(timeout=0.2)
     await plane.closed.wait()
     plane.ends = True
     assert await run.get_debug_url.aio() is None
     with pytest.raises(ValueError, match="timeout"):
         await run.get_debug_url.aio(timeout=0)
+
+
+async def collected(run: Run) -> list[ActionDetails]:
+    return [details async for details in run.watch(wait_for="logs-ready", timeout=0.2)]
 
 
 async def test_watches_end_at_the_start_and_at_the_first_logs(run: Run, plane: Developing) -> None:
@@ -294,7 +331,12 @@ async def test_watches_end_at_the_start_and_at_the_first_logs(run: Run, plane: D
     assert [d.logs_available() async for d in run.action.watch(wait_for="logs-ready")] == [False, False, True]
     await plane.closed.wait()
     assert run.phase is ActionPhase.RUNNING
-    plane.links, plane.ends = [], True
+    plane.links = []
+    for waiting in (run.wait.aio(wait_for="logs-ready", timeout=0.2, quiet=True), collected(run)):
+        with pytest.raises(WaitTimeoutError, match="for action r1/a0 to write its first logs"):
+            await waiting
+        await plane.closed.wait()
+    plane.ends = True
     phases = [str(d.phase) async for d in run.action.watch(wait_for="logs-ready", timeout=30)]
     assert phases == ["queued", "running", "succeeded"]
     for source in (run, run.action):

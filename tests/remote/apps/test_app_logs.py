@@ -11,7 +11,7 @@ import pytest
 
 from flyte.errors import LogsNotYetAvailableError, NotFoundError, UnavailableError, UnimplementedError
 from flyte.remote import App, LogLine
-from flyte.remote.apps import logs as _app_logs
+from flyte.remote.apps.logs import Pauses
 from flyte_api.messages.flyteidl2.app.app_definition import SpecDesiredState as Desired
 from flyte_api.messages.flyteidl2.app.app_definition import StatusDeploymentStatus as State
 from flyte_api.messages.flyteidl2.cluster.payload import SelectClusterRequest, SelectClusterResponse
@@ -20,6 +20,7 @@ from flyte_api.messages.google.protobuf.timestamp import Timestamp
 from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.retry import Backoff
 from flyte_rpc.serving.server import RunningServer, Status, abort, serve
+from remote.apps.following import IMPATIENT, quick_logs
 from remote.planes.app import DAWN, AppLogs, Apps, Form, batches, containers, message, plain_batches, plain_containers
 from remote.planes.cluster import Clusters
 from support.proxies.proxy import cutting_proxy
@@ -55,13 +56,6 @@ async def app(server: RunningServer) -> AsyncIterator[App]:
         yield await App.create.aio(message(), client=client)
 
 
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Shorten silences and delays."""
-    monkeypatch.setattr(_app_logs, "_SILENCE", 0.1)
-    monkeypatch.setattr(_app_logs, "_BACKOFF", Backoff(attempts=100, first=0.001, longest=0.001))
-
-
 def stops(apps: Apps) -> None:
     """The app is stopped by somebody else."""
     apps.wants("dash", Desired.STOPPED)
@@ -69,10 +63,15 @@ def stops(apps: Apps) -> None:
 
 
 async def texts(
-    app: App, *, replica_name: str | None = None, filter_system: bool = False, follow: bool = True
+    app: App,
+    *,
+    replica_name: str | None = None,
+    filter_system: bool = False,
+    follow: bool = True,
+    pauses: Pauses = IMPATIENT,
 ) -> list[str]:
     async with asyncio.timeout(DEADLINE):
-        found = app.get_logs(replica_name, filter_system=filter_system, follow=follow)
+        found = quick_logs(app, replica_name, filter_system=filter_system, follow=follow, pauses=pauses)
         return [str(line) async for line in found]
 
 
@@ -82,7 +81,7 @@ async def test_lines_of_all_replicas(apps: Apps, logs: AppLogs, app: App) -> Non
     logs.write("r2", "hello")
     logs.write("r1", "ready", system=True)
     stops(apps)
-    found = [line async for line in app.get_logs()]
+    found = [line async for line in quick_logs(app)]
     expected = [
         LogLine("hello", DAWN, "r1"),
         LogLine("from one", DAWN + timedelta(seconds=1), "r1"),
@@ -92,7 +91,7 @@ async def test_lines_of_all_replicas(apps: Apps, logs: AppLogs, app: App) -> Non
     assert [(str(line), line.timestamp, line.replica, line.system) for line in found] == [
         (str(line), line.timestamp, line.replica, line.system) for line in expected
     ]
-    first, *_ = [line async for line in app.get_logs(show_ts=True)]
+    first, *_ = [line async for line in quick_logs(app, show_ts=True)]
     assert first == "2030-01-01T00:00:00Z hello"
     assert await texts(app, filter_system=True) == ["hello", "from one", "hello"]
     assert await texts(app, replica_name="r2") == ["hello"]
@@ -103,7 +102,7 @@ async def test_lines_of_all_replicas(apps: Apps, logs: AppLogs, app: App) -> Non
 
 async def test_they_are_followed_until_the_app_is_down(apps: Apps, logs: AppLogs, app: App) -> None:
     logs.write("r1", "first")
-    async with asyncio.timeout(DEADLINE), aclosing(aiter(app.get_logs())) as lines:
+    async with asyncio.timeout(DEADLINE), aclosing(aiter(quick_logs(app))) as lines:
         assert str(await anext(lines)) == "first"
         await logs.subscriptions.get()
         logs.write("r2", "later")
@@ -113,12 +112,12 @@ async def test_they_are_followed_until_the_app_is_down(apps: Apps, logs: AppLogs
     assert len(logs.requests) == 1
 
 
-async def test_only_what_there_is(logs: AppLogs, app: App, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_app_logs, "_SILENCE", 1.0)  # lines that are on their way are there by then
+async def test_only_what_there_is(logs: AppLogs, app: App) -> None:
+    patient = Pauses(silence=1.0)  # lines that are on their way are there by then
     logs.write("r1", "a", "b")
-    assert await texts(app, follow=False) == ["a", "b"]
+    assert await texts(app, follow=False, pauses=patient) == ["a", "b"]
     logs.open = False
-    assert await texts(app, follow=False) == ["a", "b"]
+    assert await texts(app, follow=False, pauses=patient) == ["a", "b"]
     assert len(logs.requests) == 2
 
 
@@ -127,7 +126,7 @@ async def test_a_line_with_a_time_that_there_is_not(apps: Apps, logs: AppLogs, a
     logs.write("r1", "a", "b")
     logs.written[0][1].timestamp = Timestamp(seconds=2**60)
     stops(apps)
-    assert [(line.message, line.timestamp) async for line in app.get_logs()] == [
+    assert [(line.message, line.timestamp) async for line in quick_logs(app)] == [
         ("a", None),
         ("b", DAWN + timedelta(seconds=1)),
     ]
@@ -137,7 +136,7 @@ async def test_blocking(apps: Apps, logs: AppLogs, app: App) -> None:
     logs.open = False
     logs.write("r1", "a", "b")
     stops(apps)
-    assert await asyncio.to_thread(lambda: [str(line) for line in app.get_logs()]) == ["a", "b"]
+    assert await asyncio.to_thread(lambda: [str(line) for line in quick_logs(app)]) == ["a", "b"]
 
 
 @pytest.mark.parametrize("form", [batches, plain_batches, containers, plain_containers], ids=lambda f: f.__name__)
@@ -147,7 +146,7 @@ async def test_every_form_of_lines(form: Form, apps: Apps, logs: AppLogs, app: A
     logs.write("r1", "a")
     logs.write("r2", "b")
     stops(apps)
-    found = [line async for line in app.get_logs()]
+    found = [line async for line in quick_logs(app)]
     assert [(line.message, line.replica) for line in found] == [("a", "r1"), ("b", "r2")]
     assert [line.timestamp is None for line in found] == ["plain" in form.__name__] * 2
 
@@ -160,7 +159,7 @@ async def test_no_line_twice_over_a_cut_connection(apps: Apps, logs: AppLogs, se
     with cutting_proxy(server.endpoint) as proxy:
         async with Client(proxy.endpoint, org="o", project="p", domain="d", timeout=DEADLINE) as client:
             found: list[str] = []
-            async with asyncio.timeout(DEADLINE), aclosing(aiter(App(app.pb2, client).get_logs())) as lines:
+            async with asyncio.timeout(DEADLINE), aclosing(aiter(quick_logs(App(app.pb2, client)))) as lines:
                 async for line in lines:
                     found.append(line.message)
                     if len(found) == 4:
@@ -177,7 +176,7 @@ async def test_replicas_that_come_and_go(apps: Apps, logs: AppLogs, app: App) ->
     # The server ends a stream when there are other replicas than at its beginning.
     logs.open = False
     logs.write("r1", "a")
-    async with asyncio.timeout(DEADLINE), aclosing(aiter(app.get_logs())) as lines:
+    async with asyncio.timeout(DEADLINE), aclosing(aiter(quick_logs(app))) as lines:
         assert str(await anext(lines)) == "a"
         logs.write("r2", "b")
         assert str(await anext(lines)) == "b"
@@ -195,7 +194,7 @@ async def test_a_stream_that_ends_again_and_again_is_followed_no_more(logs: AppL
 async def test_replicas_that_are_not_there_yet(apps: Apps, logs: AppLogs, app: App) -> None:
     logs.missing = 3
     logs.write("r1", "a")
-    async with asyncio.timeout(DEADLINE), aclosing(aiter(app.get_logs())) as lines:
+    async with asyncio.timeout(DEADLINE), aclosing(aiter(quick_logs(app))) as lines:
         assert str(await anext(lines)) == "a"
     assert len(logs.requests) == 4
 
@@ -216,7 +215,7 @@ async def test_replicas_that_never_come(apps: Apps, logs: AppLogs, app: App) -> 
 
 async def test_replicas_that_are_gone(logs: AppLogs, app: App) -> None:
     logs.write("r1", "a")
-    async with asyncio.timeout(DEADLINE), aclosing(aiter(app.get_logs())) as lines:
+    async with asyncio.timeout(DEADLINE), aclosing(aiter(quick_logs(app))) as lines:
         assert str(await anext(lines)) == "a"
         await logs.subscriptions.get()
         logs.open, logs.missing = False, -1
@@ -233,7 +232,7 @@ async def test_an_app_that_is_not_there(apps: Apps, logs: AppLogs, app: App) -> 
 
 async def test_an_app_that_is_deleted_while_it_is_read(apps: Apps, logs: AppLogs, app: App) -> None:
     logs.write("r1", "a")
-    async with asyncio.timeout(DEADLINE), aclosing(aiter(app.get_logs())) as lines:
+    async with asyncio.timeout(DEADLINE), aclosing(aiter(quick_logs(app))) as lines:
         assert str(await anext(lines)) == "a"
         apps.vanishes("dash")
         assert [line async for line in lines] == []
@@ -242,7 +241,7 @@ async def test_an_app_that_is_deleted_while_it_is_read(apps: Apps, logs: AppLogs
 async def test_a_server_that_restarts(apps: Apps, logs: AppLogs, app: App) -> None:
     logs.unavailable = 5
     logs.write("r1", "a")
-    async with asyncio.timeout(DEADLINE), aclosing(aiter(app.get_logs())) as lines:
+    async with asyncio.timeout(DEADLINE), aclosing(aiter(quick_logs(app))) as lines:
         assert str(await anext(lines)) == "a"
     logs.unavailable = 6
     with pytest.raises(UnavailableError, match="restarting"):
@@ -253,7 +252,7 @@ async def test_a_server_that_restarts(apps: Apps, logs: AppLogs, app: App) -> No
 async def test_they_are_opened_again_after_what_breaks_a_watch_too(logs: AppLogs, app: App, status: Status) -> None:
     logs.unavailable, logs.failure = 2, status
     logs.write("r1", "a")
-    async with asyncio.timeout(DEADLINE), aclosing(aiter(app.get_logs())) as lines:
+    async with asyncio.timeout(DEADLINE), aclosing(aiter(quick_logs(app))) as lines:
         assert str(await anext(lines)) == "a"
 
 
@@ -265,7 +264,7 @@ async def test_a_server_that_restarts_before_there_are_replicas(
         app = await App.create.aio(message(), client=client)
         logs.missing, apps.unavailable = 1, 1
         logs.write("r1", "a")
-        async with asyncio.timeout(DEADLINE), aclosing(aiter(app.get_logs())) as lines:
+        async with asyncio.timeout(DEADLINE), aclosing(aiter(quick_logs(app))) as lines:
             assert str(await anext(lines)) == "a"
     assert apps.unavailable == 0
 

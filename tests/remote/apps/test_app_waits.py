@@ -18,7 +18,6 @@ from flyte.errors import (
 )
 from flyte.models import DesiredState
 from flyte.remote import App
-from flyte.remote.apps import waiting as _app_watch
 from flyte_api.messages.flyteidl2.app.app_definition import SpecDesiredState as Desired
 from flyte_api.messages.flyteidl2.app.app_definition import StatusDeploymentStatus as State
 from flyte_api.messages.flyteidl2.app.app_payload import UpdateRequest, UpdateResponse, WatchRequest
@@ -252,11 +251,9 @@ async def test_waiting_over_a_cut_connection(apps: Apps, server: RunningServer, 
 
 @pytest.mark.parametrize("ends", ["up", "deleted"])
 async def test_what_happened_while_the_connection_was_cut_is_noticed(
-    ends: str, apps: Apps, server: RunningServer, stopped: App, monkeypatch: pytest.MonkeyPatch
+    ends: str, apps: Apps, server: RunningServer, stopped: App
 ) -> None:
     # A server that tells changes only, and an app that changes when nobody watches.
-    monkeypatch.setattr(_app_watch, "_SILENCE", 0.05)
-
     def unseen() -> None:
         apps.silent = True
         proxy.cut()
@@ -265,7 +262,13 @@ async def test_what_happened_while_the_connection_was_cut_is_noticed(
     with cutting_proxy(server.endpoint) as proxy:
         async with Client(proxy.endpoint, project="p", domain="d", timeout=DEADLINE) as client:
             app = await App.get.aio("dash", client=client)
-            waiting = while_watched(apps, app.activate.aio(wait=True, timeout=DEADLINE), unseen)
+            await app.activate.aio()
+
+            async def wait() -> App:
+                await app._wait("activated", DEADLINE, silence=0.05)
+                return app
+
+            waiting = while_watched(apps, wait(), unseen)
             if ends == "up":
                 assert (await waiting).is_active()
             else:

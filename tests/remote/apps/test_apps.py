@@ -383,7 +383,7 @@ async def test_an_app_from_plain_values(client: Client) -> None:
         (lambda: AppSpec(image="i", min_replicas=2), ValueError, "below min_replicas"),
         (lambda: AppSpec(image="i", command="sh"), TypeError, "a list of texts"),  # type: ignore[arg-type]
         (lambda: AppSpec(image="i", env_vars={"A": 1}), TypeError, "AppSpec.env_vars"),  # type: ignore[dict-item]
-        (lambda: AppSpec(image="i", resources=2), TypeError, "takes a Resources"),  # type: ignore[arg-type]
+        (lambda: AppSpec(image="i", resources=2), TypeError, "takes a flyte.Resources"),  # type: ignore[arg-type]
     ],
 )
 def test_plain_values_that_are_invalid(make: Callable[[], object], error: type[Exception], text: str) -> None:

@@ -17,7 +17,7 @@ from flyte.artifacts import KIND_KEY, Card, Metadata, TimePartition, new
 from flyte.devbox import Devbox
 from flyte.errors import AlreadyExistsError, DecodeError, FailedPreconditionError, NotFoundError, UnimplementedError
 from flyte.remote import Artifact, ArtifactGroup, PartitionSchema
-from flyte.types import Dir, File, StructuredDataset, from_literal
+from flyte.types import DataFrame, Dir, File, from_literal
 from flyte_api.messages.flyteidl2.artifact.artifact import Artifact as ArtifactMessage
 from flyte_api.messages.flyteidl2.artifact.artifact import ArtifactSpec
 from flyte_api.messages.flyteidl2.artifact.artifact_service import (
@@ -126,7 +126,7 @@ async def test_little_needs_to_be_said(client: Client) -> None:
     [
         (Dir("s3://bucket/parts", "csv"), None, Dir("s3://bucket/parts", "csv")),
         (DATA, File | None, DATA),
-        (StructuredDataset("s3://bucket/t", "parquet"), None, StructuredDataset("s3://bucket/t", "parquet")),
+        (DataFrame("s3://bucket/t", "parquet"), None, DataFrame("s3://bucket/t", "parquet")),
     ],
 )
 async def test_kinds_of_values(value: Any, python_type: Any, read: Any, client: Client) -> None:
@@ -137,7 +137,7 @@ async def test_kinds_of_values(value: Any, python_type: Any, read: Any, client: 
 
 
 async def test_columns_of_data_frames_are_kept(client: Client) -> None:
-    frame = StructuredDataset("s3://bucket/t", "parquet", {"a": int, "b": str, "c": Any})
+    frame = DataFrame("s3://bucket/t", "parquet", {"a": int, "b": str, "c": Any})
     made = await (await publish(client, value=frame)).to_python.aio()
     assert made.columns == {"a": int, "b": str}
 
@@ -197,6 +197,24 @@ async def test_what_is_on_this_machine_is_uploaded(box: Devbox, registry: Regist
     assert str(tmp_path) not in stored.uri and stored.open("r").read() == "1\n"
     assert stored.format == "csv" and stored.hash == content.version
     assert [each.name for each in (await parts.to_python.aio()).files()] == ["a.csv"]
+
+
+async def test_a_frame_in_memory_is_uploaded(box: Devbox, registry: Registry) -> None:
+    pytest.importorskip("pyarrow")
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame({"a": [1, 2]})
+    clusters = Clusters()
+    clusters.name(box.endpoint, "c1")
+    async with (
+        await serve([registry, clusters]) as server,
+        Client(server.endpoint, project="flytesnacks", domain="development", token=box.token, timeout=20) as client,
+    ):
+        made = await publish(
+            client, value=new(DataFrame.from_df(frame), Metadata(name="raw", version_from_content=True))
+        )
+        found = await made.to_python.aio()
+        read = await asyncio.to_thread(found.read, pd.DataFrame)
+    assert found.format == "parquet" and made.version == found.hash and read.equals(frame)
 
 
 async def test_a_task_that_publishes_is_the_source(box: Devbox, registry: Registry) -> None:
@@ -574,11 +592,11 @@ NAIVE = datetime(2026, 8, 1, 13)
 @pytest.mark.parametrize(
     ("about", "error", "complaint"),
     [
-        ({"value": "a.csv"}, TypeError, r"value takes a File, a Dir or a StructuredDataset.*not str; File\.from_local"),
+        ({"value": "a.csv"}, TypeError, r"value takes a File, a Dir or a DataFrame.*not str; File\.from_local"),
         ({"value": 3}, TypeError, "value takes a File.*not int"),
         ({"value": {"a": 1}}, TypeError, "not dict"),
         ({"value": File("")}, ValueError, "value: the File has an empty URI"),
-        ({"value": StructuredDataset("t.parquet")}, ValueError, "value is a local path"),
+        ({"value": DataFrame("t.parquet")}, ValueError, "value is a local path"),
         ({"python_type": Dir}, TypeError, "value: expected .*Dir"),
         ({"python_type": object}, TypeError, "no Flyte type"),
         ({"name": None}, ValueError, "name is missing"),

@@ -63,7 +63,9 @@ def test_async_code_awaits(deployed: dict[str, TaskDetails]) -> None:
 
 
 def test_map(deployed: dict[str, TaskDetails]) -> None:
-    assert result(deployed["mapped"], n=5) == ["0", "3", "6", "9", "12"]
+    run = finished(deployed["mapped"], n=5)
+    assert run.outputs() == (["0", "3", "6", "9", "12"],)
+    assert {action.group for action in listed(run)} == {"", f"{deployed['multiply'].name}_map"}
     assert result(deployed["mapped"], n=3, broken=True) == ["0", "TypeError", "6"]
     assert result(deployed["mapped"], n=0) == []
 

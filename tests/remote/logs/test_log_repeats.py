@@ -11,7 +11,6 @@ from typing import NamedTuple
 import pytest
 
 from flyte.remote import Action, App
-from flyte.remote.apps import logs as _app_logs
 from flyte.remote.logs import deduplication as _log_deduplication
 from flyte.remote.logs.deduplication import LogDeduplicator
 from flyte_api.messages.flyteidl2.app.app_definition import SpecDesiredState as Desired
@@ -29,6 +28,7 @@ from flyte_api.messages.google.protobuf.timestamp import Timestamp
 from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.retry import Backoff
 from flyte_rpc.serving.server import ServerCall, Status, abort, serve
+from remote.apps.following import quick_logs as quick_app_logs
 from remote.logs.following import quick_logs
 from remote.planes.app import AppLogs, Apps, containers, message
 from remote.planes.dataproxy import Data
@@ -126,10 +126,7 @@ async def test_lines_of_an_action_arrive_once(connections: Connections, expected
 
 
 @cases
-async def test_lines_of_an_app_arrive_once(
-    connections: Connections, expected: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(_app_logs, "_BACKOFF", AT_ONCE)
+async def test_lines_of_an_app_arrive_once(connections: Connections, expected: list[str]) -> None:
     apps = Apps()
     log = ReplayingApp(connections, apps)
     async with (
@@ -138,7 +135,7 @@ async def test_lines_of_an_app_arrive_once(
         asyncio.timeout(30),
     ):
         app = await App.create.aio(message(), client=client)
-        assert [text.message async for text in app.get_logs()] == expected
+        assert [text.message async for text in quick_app_logs(app)] == expected
     assert log.connections == []
 
 

@@ -63,6 +63,10 @@ def test_conditions_are_listed_and_found(run: Run) -> None:
     assert {c.kind for c in found} == {"condition"}
     assert len(list(Action.listall(run.name))) == 5, "they are actions of the run, which has one more"
     assert [c.name for c in Condition.listall(run_name=run.name, action_name="a0", limit=2)] == ["yes", "count"]
+    assert Condition.listall(for_run_name=run.name, limit=1).first() == found[0]
+    for wrong in ({}, {"for_run_name": run.name, "run_name": run.name}):
+        with pytest.raises(TypeError, match="for_run_name"):
+            Condition.listall(**wrong)
     assert Condition.listall(run.name, action_name="nobody").collect() == []
     one = Condition.get("rate", run.name)
     assert type(one) is Condition and one == found[2]

@@ -14,7 +14,7 @@ from flyte.devbox import Devbox
 from flyte.errors import NotFoundError, WaitTimeoutError
 from flyte.models import ActionPhase
 from flyte.remote import Action as RemoteAction
-from flyte.remote import Run, Task, TaskDetails
+from flyte.remote import Run, Task, TaskDetails, TrackedAction
 from remote import tasks
 
 
@@ -42,6 +42,29 @@ def test_all_runs_of_a_project_are_followed(waiting: Run, gate: Path) -> None:
         if run.done():
             break
     assert phases[-1] is ActionPhase.SUCCEEDED
+
+
+def test_actions_are_followed_by_phase_and_task(waiting: Run, gate: Path) -> None:
+    phases = []
+    for action in RemoteAction.watchall(waiting.name, in_phase=("running",), task_name_contains="WAIT_FOR", timeout=60):
+        phases.append((str(action.phase), action.meets_filter))
+        gate.write_text("done")
+        if not action.meets_filter:
+            break
+    assert phases[0] == ("running", True) and phases[-1] == ("succeeded", False)
+    with pytest.raises(WaitTimeoutError):
+        list(RemoteAction.watchall(waiting.name, task_name_contains="another", timeout=0.2))
+
+
+def test_conditions_of_watches_are_checked() -> None:
+    for watch in (RemoteAction.watchall, TrackedAction.watchall):
+        with pytest.raises(ValueError, match="in_phase has the unknown value 'runing'; did you mean 'running'"):
+            watch("r1", in_phase=("runing",))  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match="task_name_contains must not be empty"):
+            watch("r1", task_name_contains="")
+        with pytest.raises(TypeError, match=r"filters takes Filter messages, not str \('running'\); for plain values"):
+            watch("r1", filters=["running"])  # type: ignore[list-item]
+        assert "NotFoundError" not in (watch.__doc__ or "")
 
 
 async def test_all_actions_of_a_run_are_followed(waiting: Run, gate: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -69,6 +70,28 @@ def test_rerun_by_name(multiply: TaskDetails) -> None:
     assert again.outputs() == (20,) and again != first
 
 
+def test_settings_are_not_inputs(multiply: TaskDetails) -> None:
+    first = flyte.run(multiply, x=5, y=3)
+    first.wait(quiet=True, timeout=60)
+    with pytest.raises(
+        RemoteTaskUsageError, match=r"has no input timeout; it takes x, y\. timeout is a setting of runs"
+    ) as caught:
+        flyte.rerun(first.name, timeout=5)
+    assert "write flyte.with_runcontext(timeout=...).rerun(...)" in str(caught.value)
+    for again in (flyte.rerun, flyte.with_runcontext(queue="q").rerun):
+        with pytest.raises(
+            RemoteTaskUsageError, match=r"write flyte\.with_runcontext\(project=\.\.\., env_vars=\.\.\.\)\.rerun"
+        ):
+            again(first.name, project="p", env_vars={"A": "b"})
+    with pytest.raises(
+        RemoteTaskUsageError, match=r"labels is a setting of runs: write flyte\.with_runcontext\(labels=\.\.\.\)\.run"
+    ):
+        flyte.run(multiply, x=1, y=2, labels={})
+    with pytest.raises(RemoteTaskUsageError) as caught:
+        flyte.run(multiply, x=1, z=2)
+    assert "with_runcontext" not in str(caught.value)
+
+
 async def test_rerun_of_one_action(box: Devbox) -> None:
     await flyte.devbox.deploy.aio(flows.multiply, name="flows.multiply")
     parent = await flyte.devbox.deploy.aio(flows.in_sequence, name="flows.in_sequence")
@@ -80,6 +103,28 @@ async def test_rerun_of_one_action(box: Devbox) -> None:
     assert again.task_name == "flows.multiply" and (await again.inputs.aio())["x"] == 4
     with pytest.raises(NotFoundError):
         await flyte.rerun.aio(first.name, "nothing")
+
+
+async def test_the_devbox_takes_over_what_succeeded(box: Devbox, tmp_path: Path) -> None:
+    await flyte.devbox.deploy.aio(flows.multiply, name="flows.multiply")
+    parent = await flyte.devbox.deploy.aio(flows.second_attempt, name="flows.second_attempt")
+    first = await flyte.run.aio(parent, path=str(tmp_path / "tried"))
+    assert await first.wait.aio(quiet=True, timeout=60) == "failed"
+
+    async def phases_of_child(**options: Any) -> tuple[str, list[str]]:
+        again = await flyte.rerun.aio(first.name, **options)
+        assert await again.wait.aio(quiet=True, timeout=60) == "succeeded"
+        assert await again.outputs.aio() == (42,)
+        (child,) = [action for action in await Action.listall(again.name).collect.aio() if action.name != "a0"]
+        details = await child.details.aio()
+        assert (await details.outputs.aio()) == (42,)
+        return child.name, [str(each.phase) for each in details.get_phase_transitions()]
+
+    name, phases = await phases_of_child(recover=True)
+    assert "running" not in phases and phases[-1] == "succeeded"
+    for options in ({}, {"recover": True, "force_rerun_actions": [name]}):
+        same, phases = await phases_of_child(**options)
+        assert same == name and "running" in phases
 
 
 @pytest.mark.parametrize(

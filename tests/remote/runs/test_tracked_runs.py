@@ -169,6 +169,8 @@ async def test_plain_values(client: Client, run: TrackedRun) -> None:
         run.action_update("b", "over")
     with pytest.raises(ValueError, match="attempt"):
         run.action_update("b", "running", attempt=0)
-    for task, version in (("train.model", None), (None, "v1")):
-        with pytest.raises(TypeError, match="task_version goes with the name of a task"):
-            await TrackedRun.create.aio("r9", task, task_version=version, client=client)
+    with pytest.raises(TypeError, match=r"task_id='train\.model' needs the version of the task: pass task_version="):
+        await TrackedRun.create.aio("r9", "train.model", client=client)
+    for task in (None, TASK):
+        with pytest.raises(TypeError, match="task_version goes with the name of the task: pass task_id="):
+            await TrackedRun.create.aio("r9", task, task_version="v1", client=client)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from typing import Protocol, TypeVar
 
 import pytest
 
 from flyte.errors import ConnectionLostError, UnknownError
 from flyte.remote import Action, Run, Task, TrackedAction, TrackedRun
+from flyte.remote.runs.waiting import wait
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, RunIdentifier
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
 from flyte_api.messages.flyteidl2.task.task_definition import TaskIdentifier
@@ -32,7 +34,7 @@ from flyte_api.messages.flyteidl2.workflow.run_service import (
 )
 from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.retry import Backoff
-from flyte_rpc.entities import watch as watches
+from flyte_rpc.entities.watch import Watch
 from flyte_rpc.serving.server import ServerCall, Status, abort, serve
 from remote.planes.run import Runs, succeeded
 from remote.planes.tracked import Tracker
@@ -217,49 +219,53 @@ class Forgetful(Runs):
         return GetActionDetailsResponse(details=state)
 
 
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watches, "_SILENCE", 0.02)
+class Ends(Protocol):
+    def done(self) -> bool: ...
 
 
-@pytest.mark.usefixtures("impatient")
+D = TypeVar("D", bound=Ends)
+
+
+def impatient(watch: Watch[D]) -> Watch[D]:
+    """Return the same watch, which fetches the state after a shorter silence."""
+    return watch.ending(lambda details: details.done(), silence=0.02)
+
+
 async def test_a_final_state_that_the_server_did_not_send() -> None:
     runs = Forgetful(running(), running(), succeeded())
     async with await serve([runs]) as server, Client(server.endpoint) as client:
         action = Action(ActionMessage(id=succeeded().id), client)
-        phases = [str(details.phase) async for details in action.watch(timeout=20)]
+        phases = [str(details.phase) async for details in impatient(action.watch(timeout=20))]
         assert phases == ["running", "succeeded"], "what has not changed is not delivered again"
         assert action.done() and runs.fetched == 3
 
 
-@pytest.mark.usefixtures("impatient")
 async def test_a_run_is_waited_for_although_its_end_was_not_sent() -> None:
     runs = Forgetful(succeeded())
     async with await serve([runs]) as server, Client(server.endpoint) as client:
         run = Run(RunMessage(action=ActionMessage(id=succeeded().id)), client)
-        assert await run.wait.aio(timeout=20, quiet=True) == "succeeded"
+        watch = impatient(run._watch_action(20))
+        assert await wait(watch, wait_for="terminal", quiet=True, title="run") == "succeeded"
         assert run.done()
 
 
-@pytest.mark.usefixtures("impatient")
 async def test_a_start_that_the_server_did_not_send() -> None:
     queued = ActionDetails(id=succeeded().id, status=ActionStatus(phase=ActionPhase.QUEUED, attempts=1))
     retried = ActionDetails(id=succeeded().id, status=ActionStatus(phase=ActionPhase.RUNNING, attempts=2))
     runs = Forgetful(queued, queued, retried, succeeded())
     async with await serve([runs]) as server, Client(server.endpoint) as client:
         action = Action(ActionMessage(id=succeeded().id), client)
-        found = [(str(d.phase), d.attempts) async for d in action.watch(timeout=20)]
+        found = [(str(d.phase), d.attempts) async for d in impatient(action.watch(timeout=20))]
     assert found == [("running", 1), ("queued", 1), ("running", 2), ("succeeded", 1)]
 
 
-@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("status", [Status.UNAVAILABLE, Status.NOT_FOUND, Status.UNIMPLEMENTED], ids=lambda s: s.name)
 async def test_a_state_that_cannot_be_fetched_does_not_end_the_watch(status: Status) -> None:
     runs = Forgetful(status, status, succeeded())
     retry = Backoff(attempts=1, first=0.001, longest=0.001)
     async with await serve([runs]) as server, Client(server.endpoint, retry=retry) as client:
         action = Action(ActionMessage(id=succeeded().id), client)
-        assert [str(details.phase) async for details in action.watch(timeout=20)] == ["running", "succeeded"]
+        assert [str(details.phase) async for details in impatient(action.watch(timeout=20))] == ["running", "succeeded"]
 
 
 class Busy(Runs):
@@ -282,18 +288,17 @@ class Busy(Runs):
         raise AssertionError
 
 
-@pytest.mark.usefixtures("impatient")
 async def test_an_item_does_not_wait_for_the_answer_to_a_question() -> None:
     async with await serve([Busy()]) as server, Client(server.endpoint) as client, asyncio.timeout(20):
         action = Action(ActionMessage(id=succeeded().id), client)
-        assert [str(details.phase) async for details in action.watch()] == ["running", "succeeded"]
+        assert [str(details.phase) async for details in impatient(action.watch())] == ["running", "succeeded"]
 
 
-@pytest.mark.usefixtures("impatient")
 async def test_leaving_a_watch_ends_its_questions() -> None:
     runs = Busy()
     async with await serve([runs]) as server, Client(server.endpoint) as client:
-        async with Action(ActionMessage(id=succeeded().id), client).watch(timeout=20) as watch:
+        action = Action(ActionMessage(id=succeeded().id), client)
+        async with impatient(action.watch(timeout=20)) as watch:
             items = aiter(watch)
             await anext(items)
             waiting = asyncio.create_task(anext(items, None))
@@ -323,15 +328,14 @@ class ForgetfulTracker(Tracker):
             await asyncio.Event().wait()
 
 
-@pytest.mark.usefixtures("impatient")
 async def test_ends_of_tracked_runs_that_the_server_did_not_send() -> None:
     tracker = ForgetfulTracker()
     task = TaskIdentifier(project="p", domain="d", name="t", version="1")
     async with await serve([tracker]) as server, Client(server.endpoint, project="p", domain="d") as client:
         run = await TrackedRun.create.aio("r1", task, client=client)
         root = ActionIdentifier(run=RunIdentifier(project="p", domain="d", name="r1"), name="a0")
-        of_run = aiter(run.watch(timeout=20))
-        of_action = aiter(TrackedAction(ActionMessage(id=root), client).watch(timeout=20))
+        of_run = aiter(impatient(run.watch(timeout=20)))
+        of_action = aiter(impatient(TrackedAction(ActionMessage(id=root), client).watch(timeout=20)))
         assert not (await anext(of_run)).done() and not (await anext(of_action)).done()
         await run.abort.aio()
         assert [details.done() async for details in of_run] == [True]

@@ -93,10 +93,76 @@ def test_secrets_stay_out_of_the_repr() -> None:
         (lambda: NamedDelivery(on_phase="running", name="x"), "on_phase cannot be 'running'"),
         (lambda: NamedDelivery(on_phase=("paused", "failed"), name="x"), "paused alone"),
         (lambda: Email(on_phase=FAILED, recipients=[]), "at least one address"),
-        (lambda: Slack(on_phase=FAILED, webhook_url=""), "webhook_url must not be empty"),
+        (lambda: Slack(on_phase=FAILED, webhook_url=""), "Slack.webhook_url must be a URL"),
         (lambda: Webhook(on_phase=FAILED, url="https://w", method="PULL"), "PULL"),  # type: ignore[arg-type]
     ],
 )
 def test_values_that_are_invalid(make: Callable[[], object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()
+
+
+URL = "https://hooks.example/s3cret"
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: Email(on_phase=5, recipients="a@b.c"), TypeError, "on_phase takes a phase or several"),  # type: ignore[arg-type]
+        (lambda: Email(on_phase=None, recipients="a@b.c"), TypeError, "on_phase takes a phase or several"),  # type: ignore[arg-type]
+        (lambda: Email(on_phase={"failed": 1}, recipients="a@b.c"), TypeError, "on_phase takes a phase or several"),  # type: ignore[arg-type]
+        (lambda: Email(on_phase=FAILED, recipients=5), TypeError, "Email.recipients takes an address or a list"),  # type: ignore[arg-type]
+        (lambda: Email(on_phase=FAILED, recipients={"a@b.c": 1}), TypeError, "Email.recipients takes an address or a list"),  # type: ignore[arg-type]
+        (lambda: Email(on_phase=FAILED, recipients="a@b.c", cc=5), TypeError, "Email.cc takes an address or a list"),  # type: ignore[arg-type]
+        (lambda: Email(on_phase=FAILED, recipients=[5]), TypeError, "Email.recipients takes text, not int"),  # type: ignore[list-item]
+        (lambda: Email(on_phase=FAILED, recipients="a@b.c", html_body=5), TypeError, "Email.html_body takes text"),  # type: ignore[arg-type]
+        (lambda: Slack(on_phase=FAILED, webhook_url=URL, message=5), TypeError, "Slack.message takes text"),  # type: ignore[arg-type]
+        (lambda: Slack(on_phase=FAILED, webhook_url=URL, blocks="x"), TypeError, "Slack.blocks takes a list of mappings"),  # type: ignore[arg-type]
+        (lambda: Slack(on_phase=FAILED, webhook_url=URL, blocks={"type": "divider"}), TypeError,  # type: ignore[arg-type]
+         "Slack.blocks takes a list of mappings, one for each block, not dict"),
+        (lambda: Slack(on_phase=FAILED, webhook_url=URL, blocks=[{}, 5]), TypeError, "not tuple of int"),  # type: ignore[list-item]
+        (lambda: Teams(on_phase=FAILED, webhook_url=URL, message=5), TypeError, "Teams.message takes text"),  # type: ignore[arg-type]
+        (lambda: Teams(on_phase=FAILED, webhook_url=URL, card=[{}]), TypeError, "Teams.card takes a mapping, not list"),  # type: ignore[arg-type]
+        (lambda: Teams(on_phase=FAILED, webhook_url=URL, card={"a": object()}), TypeError, "Teams.card cannot be written as JSON"),
+        (lambda: Webhook(on_phase=FAILED, url=URL, headers=["a"]), TypeError, "Webhook.headers takes a mapping of text to text"),  # type: ignore[arg-type]
+        (lambda: Webhook(on_phase=FAILED, url=URL, headers={"a": 1}), TypeError, "Webhook.headers takes text"),  # type: ignore[dict-item]
+        (lambda: Webhook(on_phase=FAILED, url=URL, body=["a"]), TypeError, "Webhook.body takes a mapping or text, not list"),  # type: ignore[arg-type]
+        (lambda: Webhook(on_phase=FAILED, url=URL, body={"a": {1}}), TypeError, "Webhook.body cannot be written as JSON"),
+        (lambda: Webhook(on_phase=FAILED, url=5), TypeError, "Webhook.url takes text, not int"),  # type: ignore[arg-type]
+        *(
+            (lambda make=make, url=url: make(url), ValueError, "must be a URL with http:// or https:// and a host")
+            for make in (
+                lambda url: Webhook(on_phase=FAILED, url=url),
+                lambda url: Slack(on_phase=FAILED, webhook_url=url),
+                lambda url: Teams(on_phase=FAILED, webhook_url=url),
+            )
+            for url in ("", "s3cret", "ftp://host/s3cret", "https://", "https:///s3cret", "http://[s3cret")
+        ),
+    ],
+)  # fmt: skip
+def test_wrong_values(make: Callable[[], Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error) as caught:
+        make()
+    assert message in str(caught.value) and "s3cret" not in str(caught.value)
+
+
+def test_names_are_given_alike() -> None:
+    assert NamedRule("on-call") == NamedRule(name="on-call")
+    assert NamedDelivery("channel", on_phase=FAILED) == NamedDelivery(on_phase=FAILED, name="channel")
+
+
+def test_templates_in_urls() -> None:
+    url = "https://hooks.example/{{.Run.Name}}?phase={{.Phase}}"
+    rule = sent(Webhook(on_phase=FAILED, url=url))
+    assert rule.delivery_template is not None and rule.delivery_template.webhook is not None
+    assert rule.delivery_template.webhook.url == url
+
+
+def test_rules_that_other_clients_stored_are_left_out_if_they_cannot_be_written() -> None:
+    spec = RunSpec()
+    set_notifications(spec, [Webhook(on_phase=FAILED, url=URL), NamedDelivery("channel", on_phase=FAILED)])
+    assert spec.notification_rules is not None
+    template = spec.notification_rules.rules[0].delivery_template
+    assert template is not None and template.webhook is not None
+    template.webhook.url = "no-scheme"
+    assert notifications_of(spec) == (NamedDelivery("channel", on_phase=FAILED),)

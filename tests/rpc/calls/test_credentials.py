@@ -11,7 +11,6 @@ from contextvars import ContextVar
 import pytest
 
 from flyte import errors
-from flyte_rpc.calls import credentials
 from flyte_rpc.calls.call_path import stream, unary
 from flyte_rpc.calls.client import CallRecord, Client
 from flyte_rpc.calls.credentials import BearerToken, Credentials, OnDemand, TokenFunction
@@ -236,14 +235,13 @@ class TestTokenFunctions:
         release.set()
         assert (await waiting).n == 1
 
-    async def test_one_that_does_not_return(self, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_one_that_does_not_return(self, make: Make) -> None:
         async def hanging() -> str:
             await asyncio.Event().wait()
             raise AssertionError
 
-        monkeypatch.setattr(credentials, "_TOKEN_SECONDS", 0.01)
-        with pytest.raises(AuthenticationError, match=r"hanging has not returned within .* timeout"):
-            await unary(make(token=hanging), Echo.SAY, Note())
+        with pytest.raises(AuthenticationError, match=r"hanging has not returned within 0\.01 s\. .* timeout"):
+            await unary(make(credentials=TokenFunction(hanging, seconds=0.01)), Echo.SAY, Note())
 
     async def test_its_own_timeout_is_raised(self, make: Make) -> None:
         async def impatient() -> str:

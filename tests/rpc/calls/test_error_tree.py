@@ -7,6 +7,7 @@ import pytest
 from flyte import errors
 from flyte._task_errors import task_error
 from flyte.errors import FlyteError, RpcError, Status, rpc_error
+from flyte_api.messages.flyteidl2.core.execution import GpuFault, GpuFaultKind, GpuFaultSeverity
 from flyte_rpc.redaction import redact
 
 CLASSES = [found for found in vars(errors).values() if isinstance(found, type) and issubclass(found, FlyteError)]
@@ -115,6 +116,9 @@ def test_redaction(text: str, shown: str) -> None:
         ("user", "InvalidImageName", errors.InvalidImageNameError),
         ("user", "ImagePullBackOff", errors.ImagePullBackOffError),
         ("system", "OOMKilled", errors.RuntimeSystemError),
+        ("user", "APPLE_SILICON_DAEMON_OOM", errors.AppleSiliconDaemonOOMError),
+        ("user", "GpuXidError", errors.GPUFaultUserError),
+        ("system", "GpuFallenOffBus", errors.GPUFaultSystemError),
         ("unspecified", "", errors.RuntimeUnknownError),
     ],
 )
@@ -123,6 +127,28 @@ def test_failures_of_tasks(kind: str, code: str, expected: type[errors.BaseRunti
     assert type(error) is expected
     assert (str(error), error.worker) == ("boom", "w1")
     assert error.code == (code.rpartition("|")[2] or expected.__name__)
+
+
+def test_faults_of_gpus() -> None:
+    fault = GpuFault(
+        kind=GpuFaultKind.XID,
+        code=79,
+        name="GPU has fallen off the bus",
+        severity=GpuFaultSeverity.CRITICAL,
+        gpu_uuid="GPU-1",
+        gpu_index=0,
+        node="n1",
+    )
+    error = task_error("unknown", "GpuFallenOffBus", "boom", fault=fault)
+    assert isinstance(error, errors.GPUFaultSystemError) and isinstance(error, errors.RuntimeSystemError)
+    assert (error.xid, error.sxid, error.kind, error.severity) == (79, None, "system", "critical")
+    assert (error.gpu_uuid, error.gpu_index, error.node, error.process) == ("GPU-1", 0, "n1", None)
+    fault = GpuFault(kind=GpuFaultKind.SXID, code=12)
+    error = task_error("user", "AnyCode", "boom", fault=fault)
+    assert isinstance(error, errors.GPUFaultUserError) and isinstance(error, errors.RuntimeUserError)
+    assert (error.xid, error.sxid, error.kind, error.severity, error.gpu_index) == (None, 12, "user", None, None)
+    without = task_error("user", "GpuXidError", "boom")
+    assert isinstance(without, errors.GPUFaultError) and without.xid is None
 
 
 def test_a_wait_that_ran_out_says_that_nothing_was_aborted() -> None:

@@ -13,6 +13,8 @@ from flyte import errors
 from flyte_rpc.calls.call_path import stream, unary
 from flyte_rpc.calls.client import Client
 from flyte_rpc.transports import connections
+from flyte_rpc.transports.endpoint import Endpoint
+from flyte_rpc.transports.grpc import GrpcTransport
 from rpc.conftest import AT_ONCE
 from support.echo import Echo, Note
 from support.peers import Peer, scripted
@@ -92,10 +94,16 @@ async def test_watches_leave_room_for_other_calls(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.usefixtures("announced")
-async def test_a_further_connection_is_closed_when_it_is_idle(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "_IDLE_SECONDS", 0.01)
+async def test_a_further_connection_is_closed_when_it_is_idle() -> None:
     server = Limited(100)
-    async with scripted(server.script, server.headers) as (endpoint, peers), Client(endpoint, timeout=20) as client:
+
+    def impatient(endpoint: Endpoint) -> GrpcTransport:
+        return GrpcTransport(endpoint, idle_seconds=0.01)
+
+    async with (
+        scripted(server.script, server.headers) as (endpoint, peers),
+        Client(endpoint, timeout=20, transport=impatient) as client,
+    ):
         watches = [await watch(client) for _ in range(91)]
         assert len(peers) == 2
         await watches.pop().aclose()

@@ -5,22 +5,34 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import logging
 import os
 import re
 import secrets
 import time
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
 
+import h11
 from attrs import frozen
 
 from .blobs import Blobs
+
+_log = logging.getLogger("flyte.devbox")
 
 _CHUNK = 1 << 16
 _HEAD_TIMEOUT = 30.0
 _BODY_TIMEOUT = 300.0
 _MAX_BODY = 1 << 30
+_HEADER_BYTES = 1 << 16
+_HEADERS = (
+    ("Connection", "close"),
+    ("Content-Type", "application/octet-stream"),
+    ("X-Content-Type-Options", "nosniff"),
+)
+_REASONS = {200: b"OK", 206: b"Partial Content"}
 _RANGE = re.compile(r"bytes=(\d{1,18})-")
 """From a byte to the end. Servers may ignore other ranges, and then send the whole file."""
 
@@ -76,35 +88,36 @@ class Links:
         return hmac.new(self._key, "\n".join(parts).encode(), hashlib.sha256).hexdigest()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        http = _Http(reader, writer)
         try:
-            await self._answer(reader, writer)
-            await writer.drain()
+            await self._answer(http)
         except _HttpError as error:
             with suppress(ConnectionError):
-                _head(writer, error.status, len(error.reason))
-                writer.write(error.reason.encode())
-                await writer.drain()
-        except (ConnectionError, asyncio.IncompleteReadError, TimeoutError):
-            # The client disconnected, so there is nobody to report to.
+                await http.respond(error.status, error.reason.encode())
+        except (ConnectionError, TimeoutError):
+            # The client disconnected, or has stopped sending or reading, so there is nobody to report to.
             pass
+        except OSError as error:
+            _log.warning("a link could not be served: %s", error)
+            with suppress(ConnectionError):
+                await http.respond(500, b"the file cannot be read or written")
         finally:
             writer.close()
 
-    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), _HEAD_TIMEOUT)
-        except asyncio.LimitOverrunError:
-            raise _HttpError(431, "the request's headers are too long") from None
-        request = _parse(head)
+    async def _answer(self, http: _Http) -> None:
+        request = await asyncio.wait_for(http.request(), _HEAD_TIMEOUT)
         method = "GET" if request.method == "HEAD" else request.method
         self._check(method, request)
         path = Path(request.path)
+        root = self._blobs.root
+        if path.is_relative_to(root) and not path.resolve().is_relative_to(root):
+            raise _HttpError(403, "the link leads out of the storage")
         if method == "PUT":
-            await asyncio.wait_for(self._take(request, path, reader, writer), _BODY_TIMEOUT)
+            await asyncio.wait_for(self._take(request, path, http), _BODY_TIMEOUT)
         elif not path.is_file():
             raise _HttpError(404, "the file does not exist")
         else:
-            await _give(request, path, writer)
+            await asyncio.wait_for(_give(request, path, http), _BODY_TIMEOUT)
 
     def _check(self, method: str, request: _Request) -> None:
         expires, md5 = request.query.get("expires", ""), request.query.get("md5", "")
@@ -116,26 +129,18 @@ class Links:
         if int(expires) < time.time():
             raise _HttpError(403, "this link has expired")
 
-    async def _take(
-        self, request: _Request, path: Path, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    async def _take(self, request: _Request, path: Path, http: _Http) -> None:
         """Store an upload completely or not at all."""
-        length = request.headers.get("content-length", "")
-        if not length.isdigit():
+        if "content-length" not in request.headers:
             raise _HttpError(411, "Content-Length is required")
-        if int(length) > _MAX_BODY:
+        if int(request.headers["content-length"]) > _MAX_BODY:
             raise _HttpError(413, f"at most {_MAX_BODY} bytes can be uploaded")
-        if request.headers.get("expect", "").lower() == "100-continue":
-            writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         digest = hashlib.md5(usedforsecurity=False)
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(f".{path.name[:200]}.{secrets.token_hex(8)}.part")
         try:
             with part.open("wb") as stream:
-                left = int(length)
-                while left:
-                    data = await reader.readexactly(min(left, _CHUNK))
-                    left -= len(data)
+                async for data in http.body():
                     digest.update(data)
                     stream.write(data)
             if request.query.get("md5") not in ("", digest.hexdigest()):
@@ -143,53 +148,91 @@ class Links:
             os.replace(part, path)
         finally:
             part.unlink(missing_ok=True)
-        _head(writer, 200, 0)
+        await http.respond(200, b"")
 
 
-def _parse(head: bytes) -> _Request:
-    line, *rest = head.decode("latin-1").split("\r\n")
-    try:
-        method, target, _ = line.split(" ")
-    except ValueError:
-        raise _HttpError(400, "this is not an HTTP request") from None
-    headers = {name.strip().lower(): value.strip() for name, _, value in (item.partition(":") for item in rest)}
-    parts = urlsplit(target)
-    query = {name: values[-1] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
-    return _Request(method, unquote(parts.path), query, headers)
+class _Http:
+    """One connection, which carries one request."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=_HEADER_BYTES)
+        self._head = False
+
+    async def request(self) -> _Request:
+        """Read the head of the request."""
+        event = await self._next()
+        if not isinstance(event, h11.Request):
+            raise ConnectionResetError
+        try:
+            parts = urlsplit(event.target.decode("ascii"))
+            query = {name: values[-1] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
+        except ValueError:
+            raise _HttpError(400, "the address is malformed") from None
+        self._head = event.method == b"HEAD"
+        headers = {name.decode("ascii"): value.decode("latin-1") for name, value in event.headers}
+        return _Request(event.method.decode("ascii"), unquote(parts.path), query, headers)
+
+    async def body(self) -> AsyncIterator[bytes]:
+        """Read the body of the request."""
+        if self._http.they_are_waiting_for_100_continue:
+            self._writer.write(self._http.send(h11.InformationalResponse(status_code=100, headers=[])) or b"")
+        while isinstance(event := await self._next(), h11.Data):
+            yield bytes(event.data)
+        if not isinstance(event, h11.EndOfMessage):
+            raise ConnectionResetError
+
+    async def start(self, status: int, length: int, *headers: tuple[str, str]) -> None:
+        """Send the head of the reply."""
+        if self._http.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
+            raise ConnectionResetError
+        every = [*_HEADERS, ("Content-Length", str(length)), *headers]
+        await self._send(h11.Response(status_code=status, headers=every, reason=_REASONS.get(status, b"Refused")))
+
+    async def send(self, data: bytes) -> None:
+        """Send a part of the reply's body, as fast as the client reads."""
+        await self._send(h11.Data(data=data))
+
+    async def respond(self, status: int, body: bytes) -> None:
+        """Send a whole reply."""
+        await self.start(status, len(body))
+        if body and not self._head:
+            await self.send(body)
+
+    async def _next(self) -> object:
+        while True:
+            try:
+                event = self._http.next_event()
+            except h11.RemoteProtocolError as error:
+                raise _HttpError(error.error_status_hint, f"this is not a valid HTTP request: {error}") from None
+            if event is not h11.NEED_DATA:
+                return event
+            self._http.receive_data(await self._reader.read(_CHUNK))
+
+    async def _send(self, event: h11.Event) -> None:
+        self._writer.write(self._http.send(event) or b"")
+        await self._writer.drain()
 
 
-def _head(writer: asyncio.StreamWriter, status: int, length: int, *headers: str) -> None:
-    reason = "OK" if status in (200, 206) else "Refused"
-    lines = [
-        f"HTTP/1.1 {status} {reason}",
-        f"Content-Length: {length}",
-        "Connection: close",
-        "Content-Type: application/octet-stream",
-        "X-Content-Type-Options: nosniff",
-        *headers,
-    ]
-    writer.write("\r\n".join([*lines, "", ""]).encode())
-
-
-async def _give(request: _Request, path: Path, writer: asyncio.StreamWriter) -> None:
+async def _give(request: _Request, path: Path, http: _Http) -> None:
     """Send a file, or its rest from the requested byte on."""
     with path.open("rb") as stream:
         state = os.fstat(stream.fileno())
         size, version = state.st_size, f'"{state.st_mtime_ns:x}-{state.st_size:x}"'
-        headers = ["Accept-Ranges: bytes", f"ETag: {version}"]
+        headers = [("Accept-Ranges", "bytes"), ("ETag", version)]
         asked = _RANGE.fullmatch(request.headers.get("range", ""))
         start = 0
         if asked and request.headers.get("if-range", version) == version:
             start = int(asked[1])
             if start >= size:
                 raise _HttpError(416, f"the file has {size} bytes")
-            _head(writer, 206, size - start, *headers, f"Content-Range: bytes {start}-{size - 1}/{size}")
+            rest = f"bytes {start}-{size - 1}/{size}"
+            await http.start(206, size - start, *headers, ("Content-Range", rest))
         else:
-            _head(writer, 200, size, *headers)
+            await http.start(200, size, *headers)
         if request.method == "GET":
             stream.seek(start)
             left = size - start
             while data := stream.read(min(_CHUNK, left)):
                 left -= len(data)
-                writer.write(data)
-                await writer.drain()
+                await http.send(data)

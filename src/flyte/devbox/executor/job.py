@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,7 +27,9 @@ from .plan import Plan, Refused, Work, plan
 from .processes.forking import ProcessStarter
 from .processes.orphans import MARKER, start_time
 from .processes.process import Process
+from .recovery import recovered_outputs
 from .reports import Reporter
+from .scratch import release
 from .slots import Slots
 
 _log = logging.getLogger("flyte.devbox")
@@ -101,7 +102,7 @@ class Job:
             with self._state.store.database.transaction():
                 self._state.store.jobs.put(self._row)
                 self._reporter.report(ActionPhase.QUEUED)
-            if attempt == 1 and self._use_cached_outputs():
+            if attempt == 1 and (self._use_recovered_outputs() or self._use_cached_outputs()):
                 return Success()
             outcome = await self._wait_for_slot(attempt) or await self._attempt(attempt)
             again = isinstance(outcome, Failure) and outcome.retryable and attempt <= self._limits.retries
@@ -149,7 +150,7 @@ class Job:
         finally:
             if log is not None:
                 log.close()
-            await _remove_directory(scratch)
+            await release(scratch, self._state.blobs.path(f"{directory}/{OUTPUTS}"))
             self._slots.leave(self.key)
         if ended is not None:
             return ended
@@ -209,6 +210,14 @@ class Job:
     def _reporter_of(self, attempt: int) -> Reporter:
         return Reporter(self._state.store, self.key, attempt, self._directory(attempt))
 
+    def _use_recovered_outputs(self) -> bool:
+        """Use the outputs of the same action in the run that this run recovers, if it succeeded there."""
+        uri = recovered_outputs(self._state.store, self._state.blobs, self._work)
+        if uri is None:
+            return False
+        self._state.blobs.copy(uri, f"{self._directory(1)}/{OUTPUTS}")
+        return True
+
     def _use_cached_outputs(self) -> bool:
         """Use the outputs of an earlier action with the same cache key, if there are any."""
         key, run_spec = self._row.cache_key, self._work.run_spec
@@ -235,17 +244,3 @@ class Job:
             store = self._state.store.cached_outputs
             store.put(self.key.project, self.key.domain, self._row.cache_key, uri, clock.now())
             self._reporter.cache_status = CatalogCacheStatus.CACHE_POPULATED
-
-
-async def _remove_directory(directory: Path) -> None:
-    """Remove a working directory with its contents."""
-    try:
-        directory.rmdir()
-    except FileNotFoundError:
-        return
-    except OSError:
-        try:
-            await asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True)
-        except RuntimeError:
-            # The interpreter is shutting down and starts no more threads.
-            shutil.rmtree(directory, ignore_errors=True)

@@ -36,7 +36,7 @@ from .messages import (
     successor,
     with_desired_state,
 )
-from .waiting import WaitFor, check_wait, states, states_until, time_limit
+from .waiting import SILENCE, WaitFor, check_wait, states, states_until, time_limit
 
 _log = logging.getLogger("flyte.remote")
 
@@ -327,9 +327,13 @@ class App(AppState, LoggedApp):
         return self
 
     async def _wait(
-        self, wait_for: WaitFor, timeout: float | timedelta | None, before: Condition | None = None
+        self,
+        wait_for: WaitFor,
+        timeout: float | timedelta | None,
+        before: Condition | None = None,
+        silence: float = SILENCE,
     ) -> None:
-        states = states_until(self._label(), wait_for, self._fetch, self._watch(), before)
+        states = states_until(self._label(), wait_for, self._fetch, self._watch(), before, silence)
         async with (
             time_limit(timeout, f"{self._label()} to be {wait_for}", lambda: str(self.deployment_status)),
             aclosing(states),

@@ -70,6 +70,9 @@ class AppSpec:
             raise ValueError(f"AppSpec.max_replicas is {self.max_replicas}, below min_replicas ({self.min_replicas})")
         if self.env_vars is not None:
             texts("AppSpec.env_vars", self.env_vars)
+        if self.resources is not None and not isinstance(self.resources, Resources):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"AppSpec.resources takes a flyte.Resources, not {type(self.resources).__name__}")
+        text("AppSpec.cluster_pool", self.cluster_pool)
         self.to_message()
 
     def to_message(self) -> Spec:

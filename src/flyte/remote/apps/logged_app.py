@@ -15,6 +15,8 @@ from flyte_rpc.sync.decorators import blocking, streaming
 if TYPE_CHECKING:
     from flyte.remote.logs.line import LogLine
 
+    from .logs import AppSource
+
 
 class LoggedApp(AppBase, ProjectScoped):
     """The part of an app that reads its logs."""
@@ -58,13 +60,22 @@ class LoggedApp(AppBase, ProjectScoped):
 
         Calls `AppLogsService.TailLogs` and `AppService.Get`.
         """
-        from .logs import AppSource, follow_logs
+        from .logs import follow_logs
+
+        return follow_logs(
+            self._log_source(),
+            replica_name,
+            filter_system=filter_system,
+            show_ts=show_ts,
+            follow=follow,
+            timeout=timeout,
+        )
+
+    def _log_source(self) -> AppSource:
+        from .logs import AppSource
 
         identifier = (self.pb2.metadata or Meta()).id or Identifier()
-        source = AppSource(self.client, identifier, self._fetch)
-        return follow_logs(
-            source, replica_name, filter_system=filter_system, show_ts=show_ts, follow=follow, timeout=timeout
-        )
+        return AppSource(self.client, identifier, self._fetch)
 
     @blocking
     async def show_logs(

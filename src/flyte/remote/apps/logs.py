@@ -38,10 +38,15 @@ _log = logging.getLogger("flyte.remote")
 
 _MAX_FRUITLESS = 5
 """Maximum consecutive connections without new lines; after one more, the log counts as complete."""
-_BACKOFF = Backoff(attempts=100, first=0.5, longest=8.0)
-"""The log counts failures itself, together with empty connections."""
-_SILENCE = 5.0
-"""Seconds without a line after which the app is fetched. A server may keep the stream of a stopped app open."""
+
+
+class Pauses(NamedTuple):
+    """How long a log waits."""
+
+    backoff: Backoff = Backoff(attempts=100, first=0.5, longest=8.0)
+    """Delays between connections. The log counts failures itself, together with empty connections."""
+    silence: float = 5.0
+    """Seconds without a line after which the app is fetched. A server may keep the stream of a stopped app open."""
 
 
 class AppSource(NamedTuple):
@@ -60,6 +65,7 @@ def follow_logs(
     show_ts: bool = False,
     follow: bool,
     timeout: float | timedelta | None = None,
+    pauses: Pauses = Pauses(),  # noqa: B008  # it is immutable
 ) -> Stream[LogLine]:
     """Follow the logs of an app. See `App.get_logs`."""
     if replica_name is not None:
@@ -67,7 +73,7 @@ def follow_logs(
     limit = None if timeout is None else seconds("timeout", timeout)
 
     async def batches() -> AsyncGenerator[list[LogLine]]:
-        async with aclosing(_Tail(source, replica_name, follow, show_ts).batches()) as all_batches:
+        async with aclosing(_Tail(source, replica_name, follow, show_ts, pauses).batches()) as all_batches:
             async for batch in all_batches:
                 yield [line for line in batch if not (filter_system and line.system)]
 
@@ -77,7 +83,8 @@ def follow_logs(
 class _Tail:
     """One reading of an app's log, over as many connections as it takes."""
 
-    def __init__(self, source: AppSource, replica: str | None, follow: bool, show_ts: bool) -> None:
+    def __init__(self, source: AppSource, replica: str | None, follow: bool, show_ts: bool, pauses: Pauses) -> None:
+        self._pauses = pauses
         self._show_ts = show_ts
         self._source = source
         self._replica = replica
@@ -95,7 +102,7 @@ class _Tail:
             label=f"the log of app {self._source.identifier.name}",
             is_over=self._is_over,
             resume_after=(*RESUMABLE, NotFoundError),
-            backoff=_BACKOFF,
+            backoff=self._pauses.backoff,
             reached=True,
         )
 
@@ -108,7 +115,7 @@ class _Tail:
                 if await self._is_down():
                     return True
         # A connection that stayed open for a while without lines does not count as a failure.
-        if error is not None or time.monotonic() - self._opened_at < _SILENCE:
+        if error is not None or time.monotonic() - self._opened_at < self._pauses.silence:
             self._fruitless += 1
         if self._fruitless <= _MAX_FRUITLESS:
             return False
@@ -143,7 +150,9 @@ class _Tail:
         self._replay.reconnect()
         async with (
             aclosing(stream(client, AppLogsService.TAIL_LOGS, request)) as replies,
-            aclosing(until_silent(replies, _SILENCE, self._is_finished, size=_count, linger=self._follow)) as batches,
+            aclosing(
+                until_silent(replies, self._pauses.silence, self._is_finished, size=_count, linger=self._follow)
+            ) as batches,
         ):
             async for batch in batches:
                 lines = [

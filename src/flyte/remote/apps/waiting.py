@@ -22,7 +22,7 @@ from . import status
 
 WaitFor = Literal["activated", "deactivated"]
 
-_SILENCE = 10.0
+SILENCE = 10.0
 """Seconds without an event after which the app is fetched: events during a lost connection may never arrive."""
 
 
@@ -64,6 +64,7 @@ async def states_until(
     fetch: Callable[[], Awaitable[App]],
     events: Watch[WatchResponse],
     before: Condition | None,
+    silence: float = SILENCE,
 ) -> AsyncGenerator[App]:
     """Yield the states of an app until it reaches the requested state.
 
@@ -73,12 +74,13 @@ async def states_until(
         fetch: Fetches the app.
         events: The events of the app.
         before: The condition before the change was requested. A failure from before the request does not end the wait.
+        silence: Seconds without an event after which the app is fetched.
 
     Raises:
         AppStateError: The app failed, was deleted, or was deactivated by another user.
     """
     goal: _Goal | None = None
-    async with aclosing(states(label, fetch, events, f" while waiting for it to be {wait_for}")) as found:
+    async with aclosing(states(label, fetch, events, f" while waiting for it to be {wait_for}", silence)) as found:
         async for app in found:
             if goal is None:
                 if wait_for == "deactivated" and before is None:
@@ -90,7 +92,11 @@ async def states_until(
 
 
 async def states(
-    label: str, fetch: Callable[[], Awaitable[App]], events: Watch[WatchResponse], meanwhile: str = ""
+    label: str,
+    fetch: Callable[[], Awaitable[App]],
+    events: Watch[WatchResponse],
+    meanwhile: str = "",
+    silence: float = SILENCE,
 ) -> AsyncGenerator[App]:
     """Yield the current state of an app, then each change.
 
@@ -99,6 +105,7 @@ async def states(
         fetch: Fetches the app.
         events: The events of the app.
         meanwhile: Words for the error of a deleted app.
+        silence: Seconds without an event after which the app is fetched.
 
     Raises:
         AppDeletedError: The app was deleted.
@@ -109,7 +116,7 @@ async def states(
     yield last
     async with (
         aclosing(aiter(events)) as source,
-        aclosing(with_silences(source, _SILENCE)) as found,
+        aclosing(with_silences(source, silence)) as found,
     ):
         async for event in found:
             update: App | None

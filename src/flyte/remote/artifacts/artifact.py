@@ -10,7 +10,7 @@ from flyte._client import resolve_client
 from flyte.definitions.artifact import Card, Kind, metadata_of
 from flyte.errors import AlreadyExistsError, NotFoundError
 from flyte.remote._common import ProjectScope, console_url, principal
-from flyte.types import Dir, File, StructuredDataset
+from flyte.types import DataFrame, Dir, File
 from flyte_api.entities.artifact import ArtifactBase
 from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
 from flyte_api.messages.flyteidl2.core.artifact_id import ArtifactVersionId, TimePartition
@@ -148,7 +148,7 @@ class Artifact(ArtifactBase):
 
     @blocking
     async def to_python(self, python_type: Any = None, *, allow_pickle: bool = False) -> Any:
-        """Read the value: a `File`, `Dir` or `StructuredDataset`. Nothing is downloaded before you open it.
+        """Read the value: a `File`, `Dir` or `DataFrame`. Nothing is downloaded before you open it.
 
         Args:
             python_type: Annotation to read it as. Default: the published type.
@@ -184,7 +184,7 @@ class Artifact(ArtifactBase):
     @within_timeout
     async def create(
         cls,
-        value: File | Dir | StructuredDataset,
+        value: File | Dir | DataFrame,
         *,
         name: str | None = None,
         version: str | None = None,
@@ -204,7 +204,7 @@ class Artifact(ArtifactBase):
         """Publish a version of an artifact.
 
         Args:
-            value: A `File`, `Dir` or `StructuredDataset`. A file or directory given by a path of this machine is
+            value: A `File`, `Dir` or `DataFrame`. A file or directory given by a path of this machine is
                 uploaded. If it was created with `flyte.artifacts.new`, its metadata is the default of the arguments
                 below.
             name: Name of the artifact: letters, digits, dots, dashes and underscores, at most 255.

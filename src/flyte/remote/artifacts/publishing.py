@@ -14,7 +14,7 @@ import attrs
 
 from flyte._context import ctx
 from flyte.definitions.artifact import KIND_KEY, Card, CardFormat, HasVersionId, Kind, Metadata, one_of
-from flyte.types import Dir, File, StructuredDataset, literal_type_of, to_literal
+from flyte.types import DataFrame, Dir, File, literal_type_of, to_literal
 from flyte_api.messages.flyteidl2.artifact.artifact import ArtifactSource, ArtifactSpec, TaskActionSource
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, RunIdentifier
 from flyte_api.messages.flyteidl2.core.artifact_id import ArtifactCard, ArtifactInfo, ArtifactVersionId
@@ -77,7 +77,7 @@ def described(told: Metadata | None, **given: Any) -> Metadata:
 
 
 async def publication(
-    value: File | Dir | StructuredDataset,
+    value: File | Dir | DataFrame,
     about: Metadata,
     *,
     python_type: Any,
@@ -94,6 +94,8 @@ async def publication(
     name = artifact_name(about.name)
     version = None if about.version is None else text("version", about.version, 1, _LONGEST)
     labels, moment = as_messages(about.partitions)
+    if isinstance(value, DataFrame) and value.val is not None:
+        value = await _uploaded_frame(value, scope, client)
     kind = _type(value, python_type)
     spec = ArtifactSpec(
         type=kind,
@@ -123,14 +125,12 @@ def _plain(argument: str, value: object) -> str:
 
 
 def _type(value: Any, python_type: Any) -> LiteralType:
-    if not isinstance(value, (File, Dir, StructuredDataset)):
+    if not isinstance(value, (File, Dir, DataFrame)):
         hint = "File.from_local(path) uploads a file" if isinstance(value, (str, PurePath)) else "store it first"
-        raise TypeError(
-            f"value takes a File, a Dir or a StructuredDataset of flyte.types, not {type(value).__name__}; {hint}"
-        )
+        raise TypeError(f"value takes a File, a Dir or a DataFrame of flyte.io, not {type(value).__name__}; {hint}")
     if python_type is not None:
         return literal_type_of(python_type)
-    if isinstance(value, StructuredDataset):
+    if isinstance(value, DataFrame):
         columns = [
             StructuredDatasetTypeDatasetColumn(name=name, literal_type=literal_type_of(kind))
             for name, kind in value.columns.items()
@@ -140,9 +140,18 @@ def _type(value: Any, python_type: Any) -> LiteralType:
     return literal_type_of(Dir if isinstance(value, Dir) else File)
 
 
-async def _uploaded(value: File | Dir | StructuredDataset, scope: Scope, client: Client) -> File | Dir:
+async def _uploaded_frame(value: DataFrame, scope: Scope, client: Client) -> DataFrame:
+    """Upload a frame in memory."""
+    async with before_deadline("the upload of the data frame"):
+        stored: DataFrame = await DataFrame.from_local.aio(
+            value.val, project=scope.project, domain=scope.domain, client=client
+        )
+    return dataclasses.replace(stored, columns=value.columns, hash=value.hash or stored.hash)
+
+
+async def _uploaded(value: File | Dir | DataFrame, scope: Scope, client: Client) -> File | Dir:
     """Upload a local path so that others can read it."""
-    if isinstance(value, StructuredDataset):
+    if isinstance(value, DataFrame):
         raise ValueError(
             f"value is a local path ({value.uri!r}) that nobody else can read; upload it with upload_file or "
             "upload_dir and pass the URI"

@@ -111,7 +111,14 @@ def notifications_of(spec: RunSpec) -> Notifications | None:
     if spec.notification_rule_name is not None:
         return spec.notification_rule_name or None
     rules = [] if spec.notification_rules is None else spec.notification_rules.rules
-    return tuple(each for rule in rules if (each := _notification(rule)) is not None) or None
+    return tuple(each for rule in rules if (each := _readable(rule)) is not None) or None
+
+
+def _readable(rule: InlineRule) -> Notification | None:
+    try:
+        return _notification(rule)
+    except ValueError:  # other clients may store what `flyte.notify` refuses, such as a URL without a scheme
+        return None
 
 
 def _notification(rule: InlineRule) -> Notification | None:

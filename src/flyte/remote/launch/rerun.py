@@ -11,6 +11,7 @@ from typing import Any
 import attrs
 
 from flyte._routing import Operation, route
+from flyte.definitions.validators import is_bool
 from flyte.errors import NotFoundError, RemoteTaskUsageError
 from flyte.remote.runs.action_details import ActionDetails
 from flyte.remote.runs.downloads.links import data_uris
@@ -29,7 +30,7 @@ from flyte_rpc.calls.call_path import unary
 from flyte_rpc.calls.scope import Scope
 
 from .creation import create
-from .run_context import RunContext, pairs
+from .run_context import RunContext, check_names, pairs
 
 ROOT = "a0"
 """Name of the root action of every run."""
@@ -53,9 +54,9 @@ class Rerun:
     """
 
     action_name: str = ROOT
-    recover: bool = False
+    recover: bool = attrs.field(default=False, validator=is_bool)
     force_rerun_actions: tuple[str, ...] = attrs.field(default=(), converter=_names)
-    allow_missing_outputs: bool = False
+    allow_missing_outputs: bool = attrs.field(default=False, validator=is_bool)
 
     def __attrs_post_init__(self) -> None:
         text("action_name", self.action_name, 1, 30)
@@ -89,7 +90,7 @@ async def rerun(
             f"action {action.name} of run {action.run_name} is not the run of a task, so it cannot be rerun"
         )
     task = TaskDetails(TaskDetailsMessage(task_id=metadata.id, spec=spec), client)
-    task.check_inputs(changes, partial=True)
+    check_names(task, changes, "rerun", partial=True)
     inputs, stored = await _inputs(task, action, what, changes)
     if inputs is not None and context.custom_context:
         kept = {pair.key: pair.value for pair in inputs.context}

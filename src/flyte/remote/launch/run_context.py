@@ -8,13 +8,14 @@ import secrets
 from collections.abc import Mapping
 from copy import deepcopy
 from datetime import datetime
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import attrs
 
 from flyte._context import ctx
 from flyte.definitions.notifications import Notifications, check_notifications
 from flyte.definitions.validators import is_bool, is_text, names_only, one_of
+from flyte.errors import RemoteTaskUsageError
 from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
 from flyte_api.messages.flyteidl2.common.run import Relation, RelationType
 from flyte_api.messages.flyteidl2.core.literals import KeyValuePair
@@ -34,6 +35,9 @@ from flyte_rpc.arguments import text, texts
 from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.scope import Scope
 from flyte_rpc.codec.deprecation import quietly
+
+if TYPE_CHECKING:
+    from flyte.remote.tasks.details import TaskDetails
 
 _NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _RANDOM = "bcdfghjklmnpqrstvwxz2456789"
@@ -65,6 +69,10 @@ def _level(instance: object, attribute: attrs.Attribute[Any], value: object) -> 
         return
     if isinstance(value, bool) or not isinstance(value, (int, str)):
         raise TypeError(f"{attribute.name} takes a level of `logging`, such as logging.DEBUG, not {value!r}")
+    if isinstance(value, int) and value < 0:
+        raise ValueError(
+            f"{attribute.name} is {value}; a level of `logging` is not negative, such as logging.DEBUG (10)"
+        )
     known = logging.getLevelNamesMapping()
     if isinstance(value, str) and value.upper() not in known:
         raise ValueError(f"{attribute.name} has {value!r}; the levels are {', '.join(known)}")
@@ -200,6 +208,36 @@ def _number(level: int | str | None) -> str | None:
     if level is None:
         return None
     return str(logging.getLevelNamesMapping()[level.upper()] if isinstance(level, str) else level)
+
+
+def check_names(task: TaskDetails, inputs: Mapping[str, Any], method: str, *, partial: bool = False) -> None:
+    """Check the names of inputs. For the name of a setting, such as `timeout`, the error shows where to pass it.
+
+    Args:
+        task: The task.
+        inputs: Its inputs, by name.
+        method: The method of `flyte` that was called.
+        partial: Whether further inputs may follow, so that none counts as missing.
+
+    Raises:
+        RemoteTaskUsageError: An input is missing or unknown.
+    """
+    try:
+        task.check_inputs(inputs, partial=partial)
+    except RemoteTaskUsageError as error:
+        settings = [name for name in inputs if name in _SETTINGS and name not in task.interface.inputs]
+        if not settings:
+            raise
+        problem = (
+            f"{error}. {' and '.join(settings)} {'is a setting' if len(settings) == 1 else 'are settings'} of runs"
+        )
+    else:
+        return
+    given = ", ".join(f"{name}=..." for name in settings)
+    raise RemoteTaskUsageError(f"{problem}: write flyte.with_runcontext({given}).{method}(...)")
+
+
+_SETTINGS = attrs.fields_dict(RunContext)
 
 
 def random_run_name() -> str:

@@ -192,11 +192,9 @@ class ActionDetails(AttemptHistory, HasDownloads, ActionDetailsBase):
 
     @property
     def _interface(self) -> TypedInterface | None:
-        task, trace = self.pb2.task, self.pb2.trace
-        if task is not None and task.task_template is not None:
-            interface: TypedInterface | None = task.task_template.interface
-            return interface
-        return None if trace is None else trace.interface
+        from .values.inputs_outputs import interface_of
+
+        return interface_of(self.pb2)
 
     @blocking
     @within_timeout

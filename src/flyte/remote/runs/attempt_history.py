@@ -197,7 +197,8 @@ class AttemptHistory(ActionFields):
 
             latest = self.attempt()
             worker = None if latest is None else latest.cluster or None
-            raise task_error(error.kind.name, error.code, f"{what} failed: {error.message}", worker=worker)
+            message = f"{what} failed: {error.message}"
+            raise task_error(error.kind.name, error.code, message, worker=worker, fault=error.gpu_fault)
         if phase is ActionPhase.TIMED_OUT:
             raise TaskTimeoutError(f"{what} timed out")
         raise RuntimeUnknownError(f"{what} is {phase}; the server sent no reason")

@@ -17,7 +17,7 @@ from flyte_api.messages.flyteidl2.core.types import SimpleType
 from flyte_api.messages.flyteidl2.workflow.run_definition import ConditionActionMetadata
 from flyte_api.messages.flyteidl2.workflow.run_service import EventPayload, SignalEventRequest
 from flyte_api.sorting import ActionKey
-from flyte_rpc.arguments import text
+from flyte_rpc.arguments import alias, text
 from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.options import within_timeout
 from flyte_rpc.entities.filters import Several, SortedBy
@@ -78,9 +78,10 @@ class Condition(ActionFields, ConditionBase):
     @classmethod
     def listall(
         cls,
-        run_name: str,
+        for_run_name: str | None = None,
         action_name: str | None = None,
         *,
+        run_name: str | None = None,
         in_phase: Several[ActionPhase | ActionPhaseName] | None = None,
         sort_by: SortedBy[ActionKey] | None = None,
         limit: int | None = None,
@@ -93,8 +94,9 @@ class Condition(ActionFields, ConditionBase):
         """List the conditions that a run has reached, the oldest first.
 
         Args:
-            run_name: Name of the run.
+            for_run_name: Name of the run.
             action_name: Only conditions that this action waits for. Default: all.
+            run_name: The former name of `for_run_name`.
             in_phase: Only conditions in one of these phases, such as ("paused",) for waiting ones. Default: all.
             sort_by: Field to sort by, such as "created_at" or ("phase", "asc"); `-` in front for descending. Default:
                 `created_at`.
@@ -115,9 +117,10 @@ class Condition(ActionFields, ConditionBase):
         Calls `RunService.ListActions`, and what `Action.listall` calls if the listing omits the names, as the open-source
         server does.
         """
+        name = alias("for_run_name", for_run_name, "run_name", run_name)
         caller = resolve_client(client)
         bare = cls._list(
-            run_name=run_name,
+            run_name=name,
             parent_action_name=action_name,
             in_phase=in_phase,
             sort_by=sort_by,
@@ -130,7 +133,7 @@ class Condition(ActionFields, ConditionBase):
         )
 
         scope = caller.scope(project, domain)
-        run = RunIdentifier(org=scope.org, project=scope.project, domain=scope.domain, name=run_name)
+        run = RunIdentifier(org=scope.org, project=scope.project, domain=scope.domain, name=name)
         return complete_listing(bare, caller, run, limit=limit, page_size=page_size, timeout=timeout)
 
     @fetching

@@ -7,7 +7,7 @@ from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from flyte_rpc.arguments import whole
 from flyte_rpc.calls.options import within_timeout
@@ -16,9 +16,12 @@ from flyte_rpc.sync.decorators import blocking
 
 if TYPE_CHECKING:
     from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier
+    from flyte_api.messages.flyteidl2.core.interface import TypedInterface
     from flyte_api.messages.flyteidl2.core.literals import Literal
     from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import GetActionDataResponse
     from flyte_api.messages.flyteidl2.workflow.run_definition import ActionDetails
+
+    from .values.inputs_outputs import Literals
 
 
 class DetailsWithData(Protocol):
@@ -57,10 +60,13 @@ class HasLiterals(Entity[Any]):
 
         Calls `DataProxyService.GetActionData`, and first `RunService.GetActionDetails` unless the details are at hand.
         """
-        from .values.inputs_outputs import literals_by_name
+        return (await self._read_inputs())[0]
 
-        message = (await (await self._current_details()).fetch_action_data()).inputs
-        return {} if message is None else literals_by_name(message.literals)
+    async def _read_inputs(self) -> tuple[Literals, TypedInterface | None]:
+        from .values.inputs_outputs import interface_of, literals_of
+
+        details = await self._current_details()
+        return literals_of((await details.fetch_action_data()).inputs, "input"), interface_of(details.pb2)
 
     @blocking
     @within_timeout
@@ -79,12 +85,14 @@ class HasLiterals(Entity[Any]):
 
         Calls `DataProxyService.GetActionData`, and first `RunService.GetActionDetails` unless the details are at hand.
         """
-        from .values.inputs_outputs import literals_by_name
+        return (await self._read_outputs())[0]
+
+    async def _read_outputs(self) -> tuple[Literals, TypedInterface | None]:
+        from .values.inputs_outputs import interface_of, literals_of
 
         details = await self._current_details()
         details.raise_for_status()
-        message = (await details.fetch_action_data()).outputs
-        return {} if message is None else literals_by_name(message.literals)
+        return literals_of((await details.fetch_action_data()).outputs, "output"), interface_of(details.pb2)
 
     @blocking
     @within_timeout
@@ -98,7 +106,7 @@ class HasLiterals(Entity[Any]):
         """Fetch some inputs as values of your own types. The other inputs are not decoded.
 
         Args:
-            types: The type to read each value as, by name. Names without a value are left out of the result.
+            types: The type to read each value as, by name. Inputs without a value are left out of the result.
             deserializers: Functions that build a value, by type. Each gets the plain data of the value, usually a dict.
                 Default: values are converted as `as_types` of `inputs` does.
             timeout: Maximum seconds for all calls together, retries included, or a timedelta. Default: the client's
@@ -109,7 +117,8 @@ class HasLiterals(Entity[Any]):
 
         Raises:
             ValueError: `timeout` is not positive; nothing was sent.
-            TypeError: A value does not fit the given type, or has no Python form.
+            KeyError: The task has no input of that name.
+            TypeError: A value does not fit the given type, has no Python form, or its deserializer failed.
             NotFoundError: The server has no inputs of this action.
             RpcError: The call failed; the subclass says how.
 
@@ -118,7 +127,7 @@ class HasLiterals(Entity[Any]):
         from .values.inputs_outputs import read_typed
 
         check_types(types, deserializers)
-        return read_typed(await self.input_literals.aio(), types, deserializers or {})
+        return await read_typed(*await self._read_inputs(), types, deserializers or {})
 
     @blocking
     @within_timeout
@@ -132,8 +141,8 @@ class HasLiterals(Entity[Any]):
         """Fetch some outputs as values of your own types. The other outputs are not decoded.
 
         Args:
-            types: The type to read each value as, by name, such as {"o0": Point}. Names without a value are left out of
-                the result.
+            types: The type to read each value as, by name, such as {"o0": Point}. Outputs without a value are left out
+                of the result.
             deserializers: Functions that build a value, by type. Each gets the plain data of the value, usually a dict.
                 Default: values are converted as `as_types` of `outputs` does.
             timeout: Maximum seconds for all calls together, retries included, or a timedelta. Default: the client's
@@ -146,7 +155,8 @@ class HasLiterals(Entity[Any]):
             ValueError: `timeout` is not positive; nothing was sent.
             NotDoneError: The action has not ended yet.
             BaseRuntimeError: It ended without outputs: it failed, timed out or was aborted.
-            TypeError: A value does not fit the given type, or has no Python form.
+            KeyError: The task has no output of that name.
+            TypeError: A value does not fit the given type, has no Python form, or its deserializer failed.
             RpcError: The call failed; the subclass says how.
 
         Calls what `output_literals` calls.
@@ -154,7 +164,7 @@ class HasLiterals(Entity[Any]):
         from .values.inputs_outputs import read_typed
 
         check_types(types, deserializers)
-        return read_typed(await self.output_literals.aio(), types, deserializers or {})
+        return await read_typed(*await self._read_outputs(), types, deserializers or {})
 
 
 def check_types(types: object, deserializers: object) -> None:
@@ -167,6 +177,11 @@ def check_types(types: object, deserializers: object) -> None:
         raise TypeError(f"types takes a mapping of names to types, not {type(types).__name__}")
     if deserializers is not None and not isinstance(deserializers, Mapping):
         raise TypeError(f"deserializers takes a mapping of types to functions, not {type(deserializers).__name__}")
+    for kind, function in cast("Mapping[object, object]", deserializers or {}).items():
+        if not callable(function):
+            raise TypeError(
+                f"deserializers takes functions, and has {function!r} for {getattr(kind, '__name__', kind)}"
+            )
 
 
 class HasDownloads(HasLiterals):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from flyte._client import resolve_client
 from flyte.remote._common import ActionPhase, Phase, ProjectScoped, console_url
@@ -14,6 +14,7 @@ from flyte_api.entities.tracked_action_details import TrackedActionDetailsBase
 from flyte_api.entities.tracked_run import TrackedRunBase
 from flyte_api.entities.tracked_run_details import TrackedRunDetailsBase
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, RunIdentifier
+from flyte_api.messages.flyteidl2.common.list import Filter
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase as PhaseNumber
 from flyte_api.messages.flyteidl2.common.run import OffloadedInputData
 from flyte_api.messages.flyteidl2.task.common import OutputReferences
@@ -27,6 +28,7 @@ from flyte_api.messages.google.protobuf.timestamp import Timestamp
 from flyte_rpc.arguments import text, whole
 from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.options import within_timeout
+from flyte_rpc.entities.filters import Several
 from flyte_rpc.entities.watch import Watch
 from flyte_rpc.sync.decorators import blocking, fetching, streaming
 
@@ -34,7 +36,10 @@ from .action_fields import ROOT_ACTION, ActionFields
 from .attempt_history import AttemptHistory
 from .run_details import HasRunSpec
 from .state import ActionState, RunState
-from .watched_action import WatchedAction
+from .watched_action import WatchedAction, watch_conditions
+
+if TYPE_CHECKING:
+    from flyte_api.choices import ActionPhaseName
 
 _PAGE = "tracked-runs"
 
@@ -52,6 +57,55 @@ class TrackedAction(WatchedAction, ActionState, ActionFields, TrackedActionBase)
     """One action of a tracked run."""
 
     _CONSOLE_PAGE = _PAGE
+
+    @streaming
+    @classmethod
+    def watchall(  # pyright: ignore[reportIncompatibleVariableOverride]  # it accepts more
+        cls,
+        for_run_name: str,
+        *,
+        in_phase: Several[PhaseNumber | ActionPhaseName] | None = None,
+        task_name_contains: str | None = None,
+        filters: Collection[Filter] = (),
+        timeout: float | timedelta | None = None,
+        project: str | None = None,
+        domain: str | None = None,
+        client: Client | None = None,
+    ) -> Watch[TrackedAction]:
+        """Watch the actions of a run: the current state of each, then each change, with the number of descendants in
+        each phase. The watch never ends, and yields nothing for a nonexistent run.
+
+        Args:
+            for_run_name: Name of the run, at most 30 characters.
+            in_phase: Only actions in one of these phases, and their parents: `ActionPhase` members or names, such as
+                ("running", "failed"). Default: all.
+            task_name_contains: Only actions whose task name has this text after its last dot, whatever the case, and
+                their parents. Default: all.
+            filters: Further conditions, as messages on `PHASE` (VALUE_IN) and `NAME` (CONTAINS_CASE_INSENSITIVE).
+            timeout: Seconds after which the watch gives up, or a timedelta. Default: never.
+            project: Project id. Default: the client's.
+            domain: Domain id. Default: the client's.
+            client: The client for the calls. Default: the current one.
+
+        Returns:
+            A watch for `for` or `async for`. It reconnects when the connection breaks. Actions that no longer meet the
+            conditions are yielded once more, with `meets_filter` False.
+
+        Raises:
+            ValueError: An argument is invalid; nothing was sent.
+            WaitTimeoutError: `timeout` has passed.
+            RpcError: The call failed; the subclass says how.
+
+        Calls `TrackedRunService.WatchActions`.
+        """
+        return super().watchall(
+            for_run_name,
+            filters=watch_conditions(in_phase, task_name_contains, filters),
+            timeout=timeout,
+            project=project,
+            domain=domain,
+            client=client,
+        )
 
     @blocking
     @within_timeout
@@ -190,8 +244,14 @@ class TrackedRun(RunState, TrackedRunBase, ProjectScoped):
         Calls `TrackedRunService.CreateRun`.
         """
         caller = resolve_client(client)
-        if isinstance(task_id, str) != (task_version is not None):
-            raise TypeError("task_version goes with the name of a task in task_id; pass both, or a TaskIdentifier")
+        if isinstance(task_id, str) and task_version is None:
+            raise TypeError(
+                f"task_id={task_id!r} needs the version of the task: pass task_version=, or a TaskIdentifier"
+            )
+        if task_version is not None and not isinstance(task_id, str):
+            raise TypeError(
+                "task_version goes with the name of the task: pass task_id='name', or a TaskIdentifier alone"
+            )
         if isinstance(task_id, str):
             scope = caller.scope(project, domain)
             task_id = TaskIdentifier(

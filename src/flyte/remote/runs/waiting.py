@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from flyte.models import UnknownPhase
 from flyte_rpc.terminal import encodable, print_line, shows_progress
 
-from .watching import WaitFor, check_wait_for, reached
+from .watching import WaitFor, check_wait_for, watch_until
 
 if TYPE_CHECKING:
     from flyte.remote._common import Phase
@@ -39,12 +39,10 @@ async def wait(watch: Watch[ActionDetails], *, wait_for: WaitFor, quiet: bool, t
     display: Display = _Silence() if quiet else _display(title)
     phase: Phase = UnknownPhase(0)
     try:
-        async with aclosing(aiter(watch)) as updates:
+        async with aclosing(aiter(watch_until(watch, wait_for))) as updates:
             async for details in updates:
                 display.show(details)
                 phase = details.phase
-                if reached(details, wait_for):
-                    break
     finally:
         display.close()
     return phase

@@ -11,6 +11,14 @@ from flyte_rpc.entities.watch import Watch
 WaitFor = Literal["terminal", "running", "logs-ready"]
 
 
+_UNTIL: dict[WaitFor, str] = {
+    "terminal": "to end",
+    "running": "to start running",
+    "logs-ready": "to write its first logs",
+}
+"""What a watch waits for, in the error of its timeout."""
+
+
 class Watched(Protocol):
     """The part of an action's details that tells whether a watch is over."""
 
@@ -43,8 +51,8 @@ def reached(details: Watched, wait_for: WaitFor) -> bool:
     return wait_for == "logs-ready" and details.logs_available()
 
 
-def watch_until(watch: Watch[D], wait_for: WaitFor, *, cache_data_on_done: bool) -> Watch[D]:
-    """Have a watch end in the requested state. See `Action.watch`.
+def watch_until(watch: Watch[D], wait_for: WaitFor, *, cache_data_on_done: bool = False) -> Watch[D]:
+    """Return a watch that ends in the requested state. See `Action.watch`.
 
     Raises:
         ValueError: `wait_for` is unknown.
@@ -57,4 +65,8 @@ def watch_until(watch: Watch[D], wait_for: WaitFor, *, cache_data_on_done: bool)
         if details.done():
             await details.cache_action_data()
 
-    return watch.ending(lambda details: reached(details, wait_for), on_final=cache if cache_data_on_done else None)
+    return watch.ending(
+        lambda details: reached(details, wait_for),
+        on_final=cache if cache_data_on_done else None,
+        until=_UNTIL[wait_for],
+    )

@@ -237,8 +237,6 @@ class Trigger(TriggerBase, TriggerFields):
 
         Calls `TriggerService.UpdateTriggers`.
         """
-        if not isinstance(active, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"active takes True or False, not {type(active).__name__} ({active!r})")
         caller = resolve_client(client)
         names = [trigger_name(caller, name, task_name, project, domain)]
         await TriggerServiceClient(caller).update_triggers.aio(UpdateTriggersRequest(names=names, active=active))

@@ -13,6 +13,7 @@ from flyte.types.files.references import Dir, File, absolute_uri
 
 from .classes import contents, is_data_instance, is_model
 from .custom import as_plain_data
+from .frames import as_frame_data, is_frame_schema, is_frame_value
 from .guards import is_container, is_list, is_list_or_tuple, is_mapping, is_set, is_tuple
 from .hints import textual_format
 from .load import load
@@ -121,11 +122,13 @@ class Dumper:
         raise _mismatch(value, f"one of {', '.join(map(repr, allowed))}")
 
     def _object(self, value: Any, schema: Mapping[str, Any], exact: bool) -> Any:
+        if is_frame_value(value) and (not schema or is_frame_schema(self.resolve(schema))):
+            return as_frame_data(value)
         if isinstance(value, File | Dir):
             return {"path": absolute_uri(value.uri), "name": value.name, "format": value.format, "hash": value.hash}
         properties = schema.get("properties")
         others = schema.get("additionalProperties")
-        if is_data_instance(value):
+        if is_data_instance(value) and not is_frame_value(value):
             return self._members(value, schema, exact)
         if is_tuple(value) and is_mapping(properties) and set(properties) == {f"item_{n}" for n in range(len(value))}:
             return {f"item_{n}": self._part(f"[{n}]", v, properties[f"item_{n}"], exact) for n, v in enumerate(value)}
@@ -268,7 +271,7 @@ class Dumper:
                 return bytes(value)
             case _:
                 pass
-        if isinstance(value, File | Dir):
+        if isinstance(value, File | Dir) or is_frame_value(value):
             return self._object(value, {}, False)
         if is_data_instance(value):
             return {key: self._part(f".{key}", item, True, False) for key, item in contents(value).items()}

@@ -15,6 +15,7 @@ from flyte.types.files.references import Dir, File
 
 from .classes import DataClass, class_itself, data_class
 from .custom import converter_of_hint, from_plain_data
+from .frames import from_frame_data, is_frame_class
 from .guards import is_dict, is_list
 from .hints import DICTS, LISTS, TUPLES, plain, textual_format, type_name
 from .mismatch import Mismatch, first_fit, located
@@ -98,6 +99,8 @@ def load(data: Any, hint: Any, mode: Mode = _LENIENT) -> Any:
         return _tuple(data, hint, arguments, mode)
     elif isinstance(hint, type) and issubclass(hint, enum.Enum):
         return _member(data, hint, mode)
+    elif is_frame_class(hint):
+        return from_frame_data(data, hint)
     elif (described := data_class(hint)) is not None:
         return _instance(data, hint, described, mode)
     raise _mismatch(data, hint)

@@ -11,6 +11,11 @@ from .errors import FrameError
 _FRAMES = {"pandas": "DataFrame", "polars": "DataFrame", "pyarrow": "Table"}
 _EXTRAS = {"pandas": "pandas", "polars": "polars", "pyarrow": "pandas", "numpy": "numpy"}
 
+PARQUET = "parquet"
+CSV = "csv"
+FRAME_FORMATS = (PARQUET, CSV)
+"""The formats that frames are stored in and read from."""
+
 ARRAY_FORMAT = "npy"
 ARRAY_TAG = "numpy.ndarray"
 

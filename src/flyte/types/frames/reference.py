@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
 
 from flyte.types.files.lazy import blocking, fetching
 from flyte.types.files.references import shown
 
 from .errors import FrameError
-from .libraries import frame_library
+from .libraries import CSV, FRAME_FORMATS, PARQUET, frame_library
 
 if TYPE_CHECKING:
     from flyte_rpc.calls.client import Client
 
-PARQUET = "parquet"
-_NAME = "data.parquet"
 _UPLOAD_TIMEOUT = 600.0
 _LIBRARIES = "a pandas or polars DataFrame, or a pyarrow Table"
 
@@ -35,8 +34,8 @@ class DataFrame:
     """A data frame: a reference to a stored one, or one in memory. Nothing is read before `all`.
 
     Attributes:
-        uri: URI of the data, a Parquet file or a directory of them; empty for a frame in memory.
-        format: Storage format, such as "parquet"; empty if unknown.
+        uri: URI of the data: a Parquet file, a directory of them, or a CSV file; empty for a frame in memory.
+        format: Storage format, "parquet" or "csv"; empty if unknown.
         columns: Type of each column by name, if the task declares them. A type without a Python form is `Any`.
         hash: Its content hash, if it is known.
     """
@@ -70,17 +69,19 @@ class DataFrame:
         cls,
         df: Any,
         *,
+        format: Literal["parquet", "csv"] = "parquet",
         project: str | None = None,
         domain: str | None = None,
         timeout: float = _UPLOAD_TIMEOUT,
         client: Client | None = None,
     ) -> Any:
-        """Store a frame as Parquet now; `await DataFrame.from_local.aio(...)` in async code.
+        """Store a frame as a file now; `await DataFrame.from_local.aio(...)` in async code.
 
         A task on a devbox writes to its data directory. Otherwise, the file is uploaded through a signed link.
 
         Args:
             df: A pandas or polars `DataFrame`, or a pyarrow `Table`.
+            format: "parquet", which keeps the types of columns, or "csv". Default: "parquet".
             project: Project that it is stored for. Default: the client's.
             domain: Domain that it is stored for. Default: the client's.
             timeout: Seconds for the whole upload, retries included. Default: 600.
@@ -91,22 +92,23 @@ class DataFrame:
 
         Raises:
             TypeError: It is something else than a frame.
-            ValueError: The frame has values without a Parquet type, or there is no client.
+            ValueError: The format is unknown or cannot express a value, or there is no client.
             OSError: A file cannot be written.
             UploadTimeoutError: `timeout` has passed, or the storage asks for a longer wait.
             RuntimeSystemError: The storage refuses the file.
             RpcError: A call failed; the subclass says how.
         """
-        from .parquet import write_frame
+        from .formats import write_frame
         from .storing import upload
 
         frame = cls.from_df(df).val
+        _check_format(format)
 
         def write(path: Path) -> None:
-            write_frame(frame, path)
+            write_frame(frame, path, format)
 
-        stored = await upload(write, _NAME, project=project, domain=domain, timeout=timeout, client=client)
-        return cls(stored.uri, PARQUET, hash=stored.digest)
+        stored = await upload(write, f"data.{format}", project=project, domain=domain, timeout=timeout, client=client)
+        return cls(stored.uri, format, hash=stored.digest)
 
     @classmethod
     def from_existing_remote(cls, remote_path: str, format: str = "", *, hash: str | None = None) -> DataFrame:
@@ -155,7 +157,7 @@ class DataFrame:
             An instance of the class given to `open`. A frame in memory is returned as it is if it has this class.
 
         Raises:
-            ValueError: No class was chosen with `open`, the data is not Parquet, a column or a library is missing, or the
+            ValueError: No class was chosen with `open`, the data is neither Parquet nor CSV, a column or a library is missing, or the
                 scheme is not supported.
             OSError: It cannot be read. `TimeoutError` if a server sends nothing for 60 seconds.
         """
@@ -167,50 +169,97 @@ class DataFrame:
         """The same as `all`, under the name of the official SDK's blocking form."""
         return self.all()
 
+    async def iter(self) -> AsyncGenerator[Any]:
+        """Read the frame in parts: `async for part in await frame.open(pandas.DataFrame).iter()`.
+
+        Only one part is in memory at a time, of 65,536 rows at most. Parts have no index of their own. CSV is read in parts
+        with pandas only. A frame in memory is one part. Close the iterator (`aclose`) if you leave the loop early.
+
+        Returns:
+            The parts, as instances of the class given to `open`.
+
+        Raises:
+            ValueError: No class was chosen with `open`. The loop raises the errors of `all`.
+        """
+        self._chosen(self._type)
+        return self._parts()
+
+    async def _parts(self) -> AsyncGenerator[Any]:
+        import asyncio
+        from contextlib import ExitStack
+
+        from .formats import read_parts
+        from .storing import local_copy
+
+        if self.val is not None:
+            yield await asyncio.to_thread(self.read)
+            return
+        format = self._readable_format()
+        library = frame_library(self._chosen(self._type))
+        with ExitStack() as stack:
+            path = await asyncio.to_thread(stack.enter_context, local_copy(self.uri))
+            parts = read_parts(path, library, [*self.columns] or None, format)
+            stack.callback(parts.close)
+            while (part := await asyncio.to_thread(next, parts, None)) is not None:
+                yield part
+
     def read(self, dataframe_type: type[Any] | None = None) -> Any:
         """Read the frame in this thread, also while an event loop runs in it. See `all`.
 
         Args:
             dataframe_type: The class. Default: the one given to `open`.
         """
-        from .parquet import read_frame, write_frame
+        from .formats import read_frame, write_frame
         from .storing import local_copy
 
         kind = dataframe_type or self._type
         held = self.val
         if held is not None and (kind is None or (isinstance(held, kind) and not self.columns)):
             return held
-        if kind is None:
-            raise FrameError("choose a class first, as in frame.open(pandas.DataFrame).all()")
         columns = [*self.columns] or None
-        library = frame_library(kind)
+        library = frame_library(self._chosen(kind))
         if held is not None:
             import tempfile
 
             with tempfile.TemporaryDirectory(prefix="flyte-") as temporary:
-                path = Path(temporary) / _NAME
-                write_frame(held, path)
-                return read_frame(path, library, columns)
-        if self.format not in ("", PARQUET):
-            raise FrameError(f"{shown(self.uri)} has the format {self.format!r}; only Parquet is read here")
+                path = Path(temporary) / "data.parquet"
+                write_frame(held, path, PARQUET)
+                return read_frame(path, library, columns, PARQUET)
+        format = self._readable_format()
         with local_copy(self.uri) as path:
-            return read_frame(path, library, columns)
+            return read_frame(path, library, columns, format)
 
-    def stored(self) -> DataFrame:
+    def _chosen(self, kind: type[Any] | None) -> type[Any]:
+        if kind is None:
+            raise FrameError("choose a class first, as in frame.open(pandas.DataFrame).all()")
+        return kind
+
+    def _readable_format(self) -> str:
+        format = self.format or (CSV if urlsplit(self.uri).path.endswith(".csv") else PARQUET)
+        if format not in FRAME_FORMATS:
+            raise FrameError(f"{shown(self.uri)} has the format {format!r}; only Parquet and CSV are read here")
+        return format
+
+    def stored(self, format: str = "") -> DataFrame:
         """Return a reference: the frame itself, or the stored copy of a frame in memory.
 
+        Args:
+            format: Format of the copy. Default: Parquet.
+
         Raises:
-            FrameError: The frame has values without a Parquet type, or there is no client.
+            FrameError: The format is unknown or cannot express a value, or there is no client.
             OSError: It cannot be written.
         """
         frame = self.val
         if frame is None:
             return self
-        from .parquet import write_frame
+        from .formats import write_frame
         from .storing import store
 
-        stored = store(lambda path: write_frame(frame, path), _NAME)
-        return DataFrame(stored.uri, PARQUET, self.columns, self.hash or stored.digest)
+        chosen = format or PARQUET
+        _check_format(chosen)
+        stored = store(lambda path: write_frame(frame, path, chosen), f"data.{chosen}")
+        return DataFrame(stored.uri, chosen, self.columns, self.hash or stored.digest)
 
     def check_columns(self, names: Sequence[str]) -> None:
         """Check that a frame in memory has the declared columns. Names of parts of a column, such as "a.b", are not checked.
@@ -220,7 +269,7 @@ class DataFrame:
         """
         if self._held is None or not names:
             return
-        from .parquet import column_names
+        from .formats import column_names
 
         known = column_names(self._held.frame)
         missing = [name for name in names if name not in known and "." not in name]
@@ -231,3 +280,8 @@ class DataFrame:
         if self._held is not None:
             return f"DataFrame({frame_library(type(self.val))} frame in memory)"
         return f"DataFrame(uri={shown(self.uri)}, format={self.format!r}, columns={self.columns!r}, hash={self.hash!r})"
+
+
+def _check_format(format: str) -> None:
+    if format not in FRAME_FORMATS:
+        raise FrameError(f"frames are stored as {' or '.join(FRAME_FORMATS)}, not as {format!r}")

@@ -17,6 +17,7 @@ from flyte.types.converters.calls import type_by
 from flyte.types.data.classes import MISSING, DataClass, class_itself, data_class, is_model
 from flyte.types.data.custom import converter_of_hint, schema_of_type
 from flyte.types.data.dump import Dumper
+from flyte.types.data.frames import frame_schema, is_frame_class
 from flyte.types.data.guards import is_dict, is_list
 from flyte.types.data.hints import DICTS, LISTS, SETS, TUPLES, plain, textual_format
 from flyte.types.data.mismatch import Mismatch
@@ -121,6 +122,8 @@ class _Writer:
             return {"type": "string", "format": form}
         if hint in (File, Dir):
             return _stored(hint.__name__)
+        if is_frame_class(hint):
+            return frame_schema()
         if origin in LISTS or origin in SETS:
             unique = {"uniqueItems": True} if origin in SETS else {}
             return {"type": "array", "items": self.schema(arguments[0] if arguments else Any, place), **unique}

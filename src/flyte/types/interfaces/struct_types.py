@@ -16,9 +16,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from flyte.types.data.classes import KEY
+from flyte.types.data.frames import is_frame_schema
 from flyte.types.data.guards import is_dict, is_list
 from flyte.types.data.mismatch import MAX_DEPTH
 from flyte.types.files.references import Dir, File
+from flyte.types.frames.reference import DataFrame
 from flyte_api.messages.flyteidl2.core.types import LiteralType
 
 from .enums import Unguessable, enum_class
@@ -189,6 +191,8 @@ class _Builder:
             return dict[key, self.hint(others, depth + 1)]  # type: ignore[misc, valid-type]  # Made at run time.
         if schema.get("title") in ("File", "Dir") and {"path", "format", "hash"} <= set(properties):
             return File if schema["title"] == "File" else Dir
+        if is_frame_schema(schema):
+            return DataFrame
         return self._class(schema, depth)
 
     def _class(self, schema: dict[str, Any], depth: int) -> Any:

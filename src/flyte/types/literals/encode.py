@@ -24,7 +24,7 @@ from flyte.types.data.scalars import as_scalar, check_moment, check_span
 from flyte.types.files.references import Dir, File, absolute_uri
 from flyte.types.frames.errors import FrameError
 from flyte.types.frames.libraries import ARRAY_FORMAT, frame_library, is_array_class
-from flyte.types.frames.reference import PARQUET, DataFrame
+from flyte.types.frames.reference import DataFrame
 from flyte.types.interfaces.describe import describe
 from flyte.types.interfaces.tags import (
     DATE_TAG,
@@ -163,11 +163,9 @@ def _stored_array(value: Any) -> File:
 def _frame(value: Any, declared: StructuredDatasetType) -> Literal:
     """Encode a data frame; store it first if it is in memory."""
     frame = value if isinstance(value, DataFrame) else DataFrame.from_df(value)
-    if frame.val is not None and declared.format not in ("", PARQUET):
-        raise Mismatch(f"frames are stored as parquet, and the type has the format {declared.format!r}", fits_type=True)
     try:
         frame.check_columns([each.name for each in declared.columns])
-        frame = frame.stored()
+        frame = frame.stored(declared.format)
     except FrameError as error:
         raise Mismatch(str(error), fits_type=True) from error.__cause__
     made = StructuredDatasetType(

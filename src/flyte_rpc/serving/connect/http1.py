@@ -72,6 +72,11 @@ class Http1Connection(asyncio.Protocol):
         self.peer = f"{address[0]}:{address[1]}" if address else ""
         self._connections.add(self)
 
+    @property
+    def idle(self) -> bool:
+        """Whether no request is being answered."""
+        return self._task is None
+
     def data_received(self, data: bytes) -> None:
         if self._lingering is not None or self._malformed:
             return

@@ -75,7 +75,8 @@ class Http2Exchange:
         fields = dict(headers)
         self.method = fields.get(":method", "")
         self.target = fields.get(":path", "")
-        self.headers: Mapping[str, str] = {name: value for name, value in fields.items() if name[:1] != ":"}
+        own = {"host": fields[":authority"]} if ":authority" in fields else {}
+        self.headers: Mapping[str, str] = {**{n: v for n, v in fields.items() if n[:1] != ":"}, **own}
         address = stream.connection.get_peer().addr()
         self.peer = f"{address[0]}:{address[1]}" if address else ""
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from typing import NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from flyte_rpc.calls.rpc import Cardinality, Effect
 from flyte_rpc.serving.dispatch import Disconnected, Dispatcher, Method
@@ -48,8 +49,15 @@ _KINDS = {
 class Router:
     """Answers the requests of all connections, except calls over gRPC."""
 
-    def __init__(self, dispatcher: Dispatcher) -> None:
+    def __init__(self, dispatcher: Dispatcher, hosts: Collection[str] | None = None) -> None:
+        """Make the router.
+
+        Args:
+            dispatcher: The methods.
+            hosts: The host names that requests may be for, and come from. Default: all.
+        """
         self._dispatcher = dispatcher
+        self._hosts = hosts
 
     async def answer(self, exchange: Exchange) -> bool:
         """Answer a request. Returns whether the reply is complete; if not, the connection has to say so."""
@@ -64,6 +72,10 @@ class Router:
 
     async def _answer(self, exchange: Exchange) -> None:
         path, _, query = exchange.target.partition("?")
+        if self._hosts is not None and (refusal := _foreign(exchange, self._hosts)):
+            status, text = refusal
+            await exchange.respond(status, [_TEXT], text.encode())
+            return
         if path in HEALTH:
             if exchange.method in ("GET", "HEAD"):
                 await exchange.respond(200, [_TEXT, ("cache-control", "no-store")], b"ok\n")
@@ -95,6 +107,28 @@ class Router:
             await serve_post(self._dispatcher, method, exchange, kind.codec)
         else:
             await serve_stream(self._dispatcher, method, exchange, kind.codec, given, kind.envelopes)
+
+
+def _foreign(exchange: Exchange, hosts: Collection[str]) -> tuple[int, str] | None:
+    """Return why a request is none for this server, with its HTTP status; None for one that is.
+
+    A page of another site can have its name resolved to this machine, or send requests across sites. It cannot choose these
+    headers.
+    """
+    host = exchange.headers.get("host", "")
+    if _name(f"//{host}") not in hosts:
+        return 421, f"this server has no host {host!r}; it answers for {', '.join(sorted(hosts))}\n"
+    origin = exchange.headers.get("origin")
+    if origin is not None and origin.lower() != f"http://{host}".lower():
+        return 403, f"requests of pages of {origin!r} are refused\n"
+    return None
+
+
+def _name(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 def _may_get(method: Method) -> bool:

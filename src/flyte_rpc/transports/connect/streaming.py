@@ -50,11 +50,10 @@ class Deadline:
         except TimeoutError as error:
             if isinstance(error, RpcError):  # the server says so itself
                 raise
-        seconds = f"{round(self._timeout or 0, 3):g} s"
         if call is None:
-            raise DeadlineExceededError(f"not connected to the server after {seconds}", unprocessed=True)
+            raise DeadlineExceededError.after("not connected to the server", self._timeout, unprocessed=True)
         call.deadline_passed()
-        raise DeadlineExceededError(f"no reply after {seconds}")
+        raise DeadlineExceededError.after("no reply", self._timeout)
 
 
 class ReplyStream:

@@ -13,7 +13,6 @@ from h2.exceptions import H2Error
 from flyte_rpc.errors import ConnectionLostError, DeadlineExceededError, DecodeError, RpcError
 from flyte_rpc.transports import diagnosis
 from flyte_rpc.transports.framing import MAX_MESSAGE_BYTES, PREFIX_BYTES, BadFrame, decompress, frame, message_size
-from flyte_rpc.transports.grpc_call import seconds_text
 
 from .connection import GrpclibConnection
 
@@ -156,7 +155,7 @@ class GrpclibCall:
             if opened and self._connection.last_received <= self._started:
                 self._connection.draining = True  # it may be dead, so that no later call should use it
             what = "no reply" if self._request_sent or opened else "the server takes no request"
-            return DeadlineExceededError(f"{what} after {seconds_text(self._timeout)}", unprocessed=not opened)
+            return DeadlineExceededError.after(what, self._timeout, unprocessed=not opened)
         if isinstance(self._failure, ConnectionLostError):
             failure = self._failure
             return ConnectionLostError(

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from flyte_rpc.arguments import flag
 from flyte_rpc.errors import InitializationError
 from flyte_rpc.transports.endpoint import Endpoint, is_host
 
@@ -72,8 +73,7 @@ class Network:
             if value is not None and not isinstance(value, str):
                 takes = "a path" if name in _PATHS else "text"
                 raise TypeError(f"{name} takes {takes}, not {type(value).__name__}")  # the value may be a secret
-        if not isinstance(self.verify, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"verify takes True or False, not {self.verify!r}")
+        flag("verify", self.verify)
         if self.server_name is not None and not is_host(self.server_name):
             raise ValueError(f"server_name={self.server_name!r} is not a host name. Write the name without a port.")
         if self.proxy:

@@ -57,6 +57,7 @@ from library_sdk_api.sorting import BookKey
 if TYPE_CHECKING:
     from library_sdk._book import Book
     from library_sdk_api.choices import BookStateName
+
 _BRANCH: Reads[str] = path(V1Book, "id.branch")
 _NAME: Reads[str] = path(V1Book, "id.name")
 

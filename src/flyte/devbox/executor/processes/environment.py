@@ -82,6 +82,7 @@ def environment(
         FLYTE_INTERNAL_EXECUTION_DOMAIN=context.key.domain,
         FLYTE_ATTEMPT_NUMBER=str(context.attempt),
         _U_ORG_NAME="flyte",
+        _U_USE_ACTIONS="1",
         _U_RUN_BASE=context.output_directory.rstrip("/").rsplit("/", 2)[0],
         # It writes through fsspec as into a bucket, which needs no directories.
         FSSPEC_FILE='{"auto_mkdir": true}',

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 async def find_debug_url(client: Client, watch: Watch[ActionDetails]) -> str | None:
     """Watch an action until the editor is ready. See `Run.get_debug_url`."""
+    watch = watch.ending(lambda details: details.done(), until="to start its editor")
     async with aclosing(aiter(watch)) as updates:
         async for details in updates:
             if details.done():

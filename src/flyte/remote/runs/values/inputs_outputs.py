@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from flyte_api.messages.flyteidl2.core.interface import TypedInterface, VariableMap
     from flyte_api.messages.flyteidl2.core.literals import Literal
     from flyte_api.messages.flyteidl2.task.common import Inputs, NamedLiteral, Outputs
+    from flyte_api.messages.flyteidl2.workflow.run_definition import ActionDetails as DetailsMessage
     from flyte_rpc.calls.client import Client
 
 
@@ -172,6 +173,19 @@ async def read_outputs(
     return ActionOutputs(message, await _read(message.literals, declared, as_types, allow_pickle))
 
 
+class Literals(dict[str, "Literal"]):
+    """The raw inputs or outputs of an action, by name.
+
+    Attributes:
+        kind: "input" or "output", for the error of a nonexistent name.
+    """
+
+    kind = "input"
+
+    def __missing__(self, name: object) -> NoReturn:
+        raise KeyError(unknown_name(self.kind, name, self))
+
+
 def literals_by_name(literals: Iterable[NamedLiteral]) -> dict[str, Literal]:
     """Return literals by name."""
     from flyte_api.messages.flyteidl2.core.literals import Literal
@@ -179,19 +193,61 @@ def literals_by_name(literals: Iterable[NamedLiteral]) -> dict[str, Literal]:
     return {item.name: item.value or Literal() for item in literals}
 
 
-def read_typed(
-    literals: Mapping[str, Literal], types: Mapping[str, Any], deserializers: Mapping[Any, Callable[[Any], Any]]
+def literals_of(message: Inputs | Outputs | None, kind: str) -> Literals:
+    """Return the raw inputs or outputs of an action, by name."""
+    found = Literals({} if message is None else literals_by_name(message.literals))
+    found.kind = kind
+    return found
+
+
+def interface_of(details: DetailsMessage) -> TypedInterface | None:
+    """Return the interface of a task or trace; None if the action has none, or the server does not send it."""
+    task, trace = details.task, details.trace
+    if task is not None and task.task_template is not None:
+        return task.task_template.interface
+    return None if trace is None else trace.interface
+
+
+async def read_typed(
+    literals: Literals,
+    interface: TypedInterface | None,
+    types: Mapping[str, Any],
+    deserializers: Mapping[Any, Callable[[Any], Any]],
 ) -> dict[str, Any]:
-    """Read some literals as values of the caller's types. See `ActionDetails.typed_outputs`."""
-    from flyte.types import from_literal, literals_to_python
+    """Read some literals as values of the caller's types. See `ActionDetails.typed_outputs`.
+
+    Raises:
+        KeyError: The task declares no input or output of a name.
+        TypeError: A value does not fit its type, has no Python form, or its deserializer failed.
+    """
+    if interface is not None:
+        variables = interface.inputs if literals.kind == "input" else interface.outputs
+        declared = {entry.key for entry in ([] if variables is None else variables.variables)} | literals.keys()
+        for name in types:
+            if name not in declared:
+                raise KeyError(unknown_name(literals.kind, name, sorted(declared)))
+    # Frames may need a download, and deserializers may take long.
+    return await asyncio.to_thread(_read_typed, literals, types, deserializers)
+
+
+def _read_typed(
+    literals: Literals, types: Mapping[str, Any], deserializers: Mapping[Any, Callable[[Any], Any]]
+) -> dict[str, Any]:
+    from flyte.types import TypeTransformerFailedError, from_literal, literals_to_python
     from flyte_api.messages.flyteidl2.task.common import NamedLiteral
 
     found: dict[str, Any] = {}
     for name, hint in types.items():
         if name not in literals:
             continue
-        if hint in deserializers:
-            found[name] = deserializers[hint](from_literal(literals[name]))
+        # Not by hash, which annotations with lists or dicts do not have.
+        deserialize = next((function for kind, function in deserializers.items() if kind == hint), None)
+        if deserialize is not None:
+            try:
+                found[name] = deserialize(from_literal(literals[name]))
+            except Exception as error:
+                what = f"{literals.kind} {name!r}: the deserializer of {getattr(hint, '__name__', hint)}"
+                raise TypeTransformerFailedError(f"{what} failed: {type(error).__name__}: {error}") from error
             continue
         read = literals_to_python([NamedLiteral(name=name, value=literals[name])], as_types={name: hint})
         if name in read.unsupported:

@@ -29,8 +29,6 @@ Where Python has a class with the same meaning (`LookupError`, `ValueError`, ...
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
-
 from flyte_rpc.errors import (
     AbortedError,
     AlreadyExistsError,
@@ -64,7 +62,62 @@ from flyte_rpc.errors import SdkError as FlyteError
 from flyte_rpc.errors import SdkWarning as FlyteWarning
 from flyte_rpc.redaction import redact
 
+from .tasks import (
+    APPLE_SILICON_ERRORS_BY_CODE,
+    GPU_FAULT_CODES,
+    ActionAbortedError,
+    ActionNotFoundError,
+    AppleSiliconBridgeUnreachableError,
+    AppleSiliconDaemonOOMError,
+    AppleSiliconDaemonStartFailedError,
+    AppleSiliconError,
+    AppleSiliconHostExecFailedError,
+    AppleSiliconModelNotFoundError,
+    AppleSiliconNotAvailableError,
+    BaseRuntimeError,
+    CodeBundleError,
+    ConditionAlreadyExistsError,
+    ConditionFailedError,
+    ConditionNotFoundError,
+    ConditionTimedoutError,
+    CustomError,
+    DeploymentError,
+    GPUFaultError,
+    GPUFaultSystemError,
+    GPUFaultUserError,
+    ImageBuildError,
+    ImagePullBackOffError,
+    InlineIOMaxBytesBreached,
+    InvalidImageNameError,
+    InvalidPackageError,
+    LogsNotYetAvailableError,
+    MaxQueuedTimeExceededError,
+    MaxRuntimeExceededError,
+    ModuleLoadError,
+    NonRecoverableError,
+    NotInTaskContextError,
+    OnlyAsyncIOSupportedError,
+    OOMError,
+    ParameterMaterializationError,
+    PrimaryContainerNotFoundError,
+    RemoteTaskNotFoundError,
+    RemoteTaskUsageError,
+    RestrictedTypeError,
+    RetriesExhaustedError,
+    RuntimeDataValidationError,
+    RuntimeSystemError,
+    RuntimeUnknownError,
+    RuntimeUserError,
+    SlowDownError,
+    SyncTaskCallInAsyncContextError,
+    TaskInterruptedError,
+    TaskTimeoutError,
+    TraceDoesNotAllowNestedTasksError,
+)
+
 __all__ = [
+    "APPLE_SILICON_ERRORS_BY_CODE",
+    "GPU_FAULT_CODES",
     "AbortedError",
     "ActionAbortedError",
     "ActionNotFoundError",
@@ -72,6 +125,13 @@ __all__ = [
     "AppDeletedError",
     "AppFailedError",
     "AppStateError",
+    "AppleSiliconBridgeUnreachableError",
+    "AppleSiliconDaemonOOMError",
+    "AppleSiliconDaemonStartFailedError",
+    "AppleSiliconError",
+    "AppleSiliconHostExecFailedError",
+    "AppleSiliconModelNotFoundError",
+    "AppleSiliconNotAvailableError",
     "AuthenticationError",
     "BaseRuntimeError",
     "BlockingCallError",
@@ -91,6 +151,9 @@ __all__ = [
     "FailedPreconditionError",
     "FlyteError",
     "FlyteWarning",
+    "GPUFaultError",
+    "GPUFaultSystemError",
+    "GPUFaultUserError",
     "ImageBuildError",
     "ImagePullBackOffError",
     "InitializationError",
@@ -127,6 +190,7 @@ __all__ = [
     "RuntimeUserError",
     "SlowDownError",
     "Status",
+    "SyncTaskCallInAsyncContextError",
     "TaskInterruptedError",
     "TaskTimeoutError",
     "TraceDoesNotAllowNestedTasksError",
@@ -191,185 +255,5 @@ class AppDeletedError(AppStateError, LookupError):
     """The app was deleted."""
 
 
-# --- tasks -----------------------------------------------------------------------------------------------------------
-
-
-class BaseRuntimeError(FlyteError, RuntimeError):
-    """A task failed, or was used incorrectly."""
-
-    kind: ClassVar[Literal["user", "system", "unknown"]] = "unknown"
-    """The origin of the error: "user", "system" or "unknown"."""
-
-    def __init__(self, message: str = "", *, code: str = "", worker: str | None = None) -> None:
-        """Describe the failure.
-
-        Args:
-            message: The failure, as reported by the code that detected it.
-            code: The machine-readable reason. Default: the name of the class.
-            worker: Where the failure happened, if known.
-        """
-        self.message = redact(message)
-        super().__init__(self.message)
-        self.code = code or type(self).__name__
-        self.worker = worker
-
-
-class RuntimeUserError(BaseRuntimeError):
-    """The task's own code or settings are at fault."""
-
-    kind = "user"
-
-
-class RuntimeSystemError(BaseRuntimeError):
-    """The platform is at fault."""
-
-    kind = "system"
-
-
-class RuntimeUnknownError(BaseRuntimeError):
-    """The backend did not report the origin of the error."""
-
-
-class ActionAbortedError(RuntimeUserError):
-    """The action was aborted before it could end."""
-
-
-class LogsNotYetAvailableError(BaseRuntimeError):
-    """The action has not written logs yet."""
-
-    kind = "system"
-
-
-class _MissingError(RuntimeUserError, NotFoundError):
-    """Base of errors about missing resources that the official SDK treats as errors of tasks."""
-
-    def __str__(self) -> str:
-        return self.message
-
-
-class RemoteTaskNotFoundError(_MissingError):
-    """No deployed task has this name and version."""
-
-
-class ActionNotFoundError(_MissingError):
-    """The run has no such action."""
-
-
-class ConditionNotFoundError(_MissingError):
-    """The action has no such condition."""
-
-
-class ConditionAlreadyExistsError(RuntimeUserError, AlreadyExistsError):
-    """The action has a condition of this name already."""
-
-
-class ConditionFailedError(RuntimeUserError):
-    """A condition failed while a task waited for it."""
-
-
-class ConditionTimedoutError(RuntimeUserError, TimeoutError):
-    """Nobody signaled a condition in time."""
-
-
-class RemoteTaskUsageError(RuntimeUserError, TypeError):
-    """A deployed task was called or overridden incorrectly."""
-
-
-class InlineIOMaxBytesBreached(RuntimeUserError, ValueError):
-    """The inputs of a call are larger than `max_inline_io_bytes` of its task."""
-
-
-class TaskTimeoutError(RuntimeUserError, TimeoutError):
-    """The task exceeded one of its time limits."""
-
-
-class MaxQueuedTimeExceededError(TaskTimeoutError):
-    """The task exceeded its maximum time in the queue."""
-
-
-class MaxRuntimeExceededError(TaskTimeoutError):
-    """An attempt exceeded its maximum runtime."""
-
-
-class OOMError(RuntimeUserError):
-    """The task's container exceeded its memory limit."""
-
-
-class TaskInterruptedError(RuntimeUserError):
-    """The task's machine was preempted."""
-
-
-class PrimaryContainerNotFoundError(RuntimeUserError):
-    """The pod template has no container with the name that the task needs."""
-
-
-class RetriesExhaustedError(RuntimeUserError):
-    """The last retry of the task has failed."""
-
-
-class InvalidImageNameError(RuntimeUserError):
-    """The image's name cannot be parsed."""
-
-
-class NotInTaskContextError(RemoteTaskUsageError):
-    """The code requires a running task, and does not run in one."""
-
-
-class NonRecoverableError(RuntimeUserError):
-    """A task failed in a way that a retry cannot fix."""
-
-
-class CustomError(RuntimeUserError):
-    """A task raised an exception of a class that this process does not know."""
-
-
-class RuntimeDataValidationError(RuntimeUserError, ValueError):
-    """A value does not fit the type of its input or output."""
-
-
-class RestrictedTypeError(RuntimeUserError, TypeError):
-    """The type cannot be used for this purpose."""
-
-
-class DeploymentError(RuntimeUserError):
-    """A task could not be deployed."""
-
-
-class ImageBuildError(RuntimeUserError):
-    """An image could not be built."""
-
-
-class CodeBundleError(RuntimeUserError):
-    """The code of a task could not be packaged."""
-
-
-class ModuleLoadError(RuntimeUserError):
-    """A module of a task cannot be imported."""
-
-
-class SlowDownError(RuntimeUserError):
-    """A task asked its caller to make fewer calls."""
-
-
-class OnlyAsyncIOSupportedError(RuntimeUserError):
-    """Blocking code was used where only async code works."""
-
-
-class ParameterMaterializationError(RuntimeUserError):
-    """The value of a parameter of an app cannot be fetched."""
-
-
-class TraceDoesNotAllowNestedTasksError(RuntimeUserError):
-    """A traced function called a task."""
-
-
-class InvalidPackageError(RuntimeUserError):
-    """An image names a system package that does not exist."""
-
-
 UnionRpcError = RpcError
 """The official SDK's name for `RpcError`."""
-
-
-class ImagePullBackOffError(RuntimeUserError):
-    """The image cannot be pulled."""
