@@ -29,9 +29,7 @@ from remote.planes.artifact import Registry
 from remote.planes.org import Domains
 from remote.planes.project import ThreeProjects
 from remote.planes.secret import Vault
-from remote.planes.task import Tasks
 from remote.planes.tracked import Tracker
-from remote.planes.trigger import Triggers
 from remote.span_provider import own_provider
 from rpc.auth.conftest import Browser
 from support.certificates import Authority
@@ -44,13 +42,6 @@ BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 SHELL = re.compile(r"^```bash\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 # Examples for a cluster run on the devbox here.
 INIT = re.compile(r'^flyte\.init\("https://flyte\.example\.com".*\)$', re.MULTILINE)
-
-
-def trained() -> Tasks:
-    """The task of the pages, without a devbox."""
-    made = Tasks()
-    made.put(model, "train.model", "v1", "v2")
-    return made
 
 
 def apps() -> list[ServiceBase]:
@@ -68,7 +59,6 @@ ELSEWHERE: dict[str, Callable[[], list[ServiceBase]]] = {
     "apps.md": apps,
     "artifacts.md": lambda: [Registry()],
     "tracked-runs.md": lambda: [Tracker()],
-    "triggers.md": lambda: [Triggers(), trained()],
 }
 
 
@@ -186,6 +176,16 @@ def test_the_first_example_of_the_readme_runs_as_a_file(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "hello.py"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert "o0=42" in done.stdout and "succeeded" in done.stdout
+
+
+@pytest.mark.parametrize("title", ["tasks.py", "reports.py"])
+def test_the_scripts_about_the_devbox_run_as_files(title: str, tmp_path: Path) -> None:
+    blocks = BLOCK.findall((ROOT / "docs" / "devbox.md").read_text(encoding="utf-8"))
+    (block,) = [block for block in blocks if block.startswith(f"# {title}\n")]
+    (tmp_path / title).write_text(block, "utf-8")
+    done = subprocess.run([sys.executable, title], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "o0=" in done.stdout
 
 
 def test_links_lead_somewhere() -> None:

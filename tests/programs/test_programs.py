@@ -29,7 +29,6 @@ from remote.planes.run import Runs
 from remote.planes.secret import Vault
 from remote.planes.settings import Book
 from remote.planes.task import Tasks
-from remote.planes.trigger import Triggers
 
 HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs" / "examples.md"
@@ -39,13 +38,6 @@ PRINTS = re.compile(r"^# Prints:\n((?:#.*\n)+)\Z", re.MULTILINE)
 CALLS = {"weather.week": "weather.fahrenheit", "weather.careful": "weather.measure"}
 """The task that a task calls."""
 COMPARED = doctest.ELLIPSIS | doctest.REPORT_NDIFF
-
-
-def triggers() -> list[ServiceBase]:
-    """Triggers, and a task for them."""
-    tasks = Tasks()
-    tasks.put(deployed.fahrenheit, "weather.fahrenheit", "v1")
-    return [Triggers(), tasks]
 
 
 def artifacts() -> list[ServiceBase]:
@@ -69,7 +61,6 @@ ELSEWHERE: dict[str, Callable[[], list[ServiceBase]]] = {
     r"\bArtifact\.": artifacts,
     r"\bSecret\.": lambda: [Vault()],
     r"\bSettings\.": lambda: [Book()],
-    r"\bTrigger\.": triggers,
     r"\bUser\.": lambda: [Identity()],
 }
 

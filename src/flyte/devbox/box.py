@@ -7,21 +7,29 @@ import atexit
 import os
 import sys
 import threading
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self, TypeVar
 
 from flyte_api.registry import registry
-from flyte_rpc.arguments import flag, whole
+from flyte_rpc.arguments import flag, seconds, whole
 from flyte_rpc.calls.client import Client
+from flyte_rpc.sync.decorators import blocking
 
+from .clock import to_datetime
 from .control_plane import ControlPlane
 from .home import DevboxError, Home
 from .local_user import can_tell
 
+T = TypeVar("T")
+
 _START_TIMEOUT = 60.0
 _STOP_MARGIN = 20.0
+_SHOWN = 5
+"""Maximum number of actions in an error message."""
 
 
 class Devbox:
@@ -44,6 +52,7 @@ class Devbox:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ending: asyncio.Event | None = None
+        self._control_plane: ControlPlane | None = None
         ready: Future[str] = Future()
         self._thread = threading.Thread(
             target=self._run, args=(ready, port, parallel), name="flyte-devbox", daemon=True
@@ -97,6 +106,63 @@ class Devbox:
         registry.set_default(client)
         return client
 
+    @property
+    def now(self) -> datetime:
+        """The time on the clock of triggers, in UTC: the time of this machine, plus what `advance` has added."""
+        return to_datetime(self._running().clock.now())
+
+    @blocking
+    async def advance(self, delta: timedelta) -> int:
+        """Move the clock of triggers forward, and start the runs that become due.
+
+        Each scheduled time on the way starts a run, in order. Only triggers follow this clock: running processes, timeouts
+        and the times of runs do not. A devbox that is started again on the same directory keeps the advance.
+
+        Args:
+            delta: The time to add. Clocks do not go backward.
+
+        Returns:
+            The number of runs that were started. Use `wait_until_idle` to wait for them.
+
+        Raises:
+            TypeError: `delta` is not a timedelta.
+            ValueError: `delta` is negative, or the clock would pass the year 9999.
+            DevboxError: More than 100 runs would become due, or the devbox was stopped.
+        """
+        if not isinstance(delta, timedelta):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"delta takes a timedelta, not {type(delta).__name__} ({delta!r})")
+        if delta < timedelta():
+            raise ValueError(f"delta={delta} is negative; the clock can only be moved forward")
+        try:
+            _ = self.now + delta
+        except OverflowError:
+            raise ValueError(f"delta={delta} is too large; the clock ends with the year 9999") from None
+        return await self._call(lambda plane: plane.advance(delta))
+
+    @blocking
+    async def wait_until_idle(self, timeout: float | timedelta | None = None) -> None:
+        """Wait until no action is queued or running, and no trigger is due.
+
+        Actions that wait for a signal count as running. Actions that other programs only record do not.
+
+        Args:
+            timeout: Maximum seconds to wait, or a timedelta. Default: no limit.
+
+        Raises:
+            ValueError: `timeout` is not positive.
+            TimeoutError: Actions are still queued or running.
+            DevboxError: The devbox was stopped.
+        """
+        limit = None if timeout is None else seconds("timeout", timeout)
+        try:
+            async with asyncio.timeout(limit):
+                await self._call(ControlPlane.wait_until_idle)
+            self._running()
+        except TimeoutError:
+            active = await self._call(ControlPlane.active_actions)
+            shown = ", ".join(active[:_SHOWN]) + (", ..." if len(active) > _SHOWN else "")
+            raise TimeoutError(f"after {limit:g} s, {len(active)} actions are queued or running: {shown}") from None
+
     def stop(self) -> None:
         """End running tasks, close connections, and restore the previous default client. Idempotent.
 
@@ -147,6 +213,23 @@ class Devbox:
         state = "stopped" if self._stopped else f"at {self._endpoint}"
         return f"<Devbox {state} in {self._home.path}>"
 
+    def _running(self) -> ControlPlane:
+        if self._stopped or self._control_plane is None:
+            raise DevboxError("this devbox was stopped; start another one")
+        return self._control_plane
+
+    async def _call(self, function: Callable[[ControlPlane], Coroutine[Any, Any, T]]) -> T:
+        """Call the control plane on its event loop."""
+        plane, loop = self._running(), self._loop
+        assert loop is not None
+        future = asyncio.run_coroutine_threadsafe(function(plane), loop)
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            if self._stopped:
+                raise DevboxError("the devbox was stopped in the meantime") from None
+            raise
+
     def _run(self, ready: Future[str], port: int, parallel: int) -> None:
         try:
             asyncio.run(self._serve(ready, port, parallel))
@@ -162,6 +245,7 @@ class Devbox:
             self._home, self._token, parallel=parallel, grace=self._grace, trust_user=self._trust_user
         )
         await control_plane.start(port)
+        self._control_plane = control_plane
         ready.set_result(control_plane.endpoint)
         try:
             await self._ending.wait()

@@ -9,7 +9,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from attrs import frozen
 
-from .keys import ActionKey, RunKey
+from .keys import ActionKey, RunKey, TriggerKey
 
 T = TypeVar("T", bound=Hashable)
 
@@ -24,6 +24,9 @@ class Topic(Generic[T]):
 
 RUNS: Final = Topic[RunKey]("runs")
 """New runs, and runs with a changed root action."""
+
+TRIGGERS: Final = Topic[TriggerKey | None]("triggers")
+"""New and changed triggers; None if their clock was advanced. The start of a run is not a change."""
 
 
 def actions_of(run: RunKey) -> Topic[ActionKey]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from datetime import timedelta
 from typing import Self
 
 from flyte_rpc.serving.server import RunningServer, ServerCall, Status, abort, serve
@@ -13,6 +14,7 @@ from .administration.settings import SettingsService
 from .bus import Bus
 from .caching.catalog import Catalog
 from .caching.service import CacheService
+from .clock import Clock, to_micros
 from .data.blobs import Blobs
 from .data.links import Links
 from .data.logs import LogBook
@@ -29,10 +31,12 @@ from .services.identity import IdentityService
 from .services.internal_run import EventsProxyService, InternalRunService
 from .services.run import RunService
 from .services.task import TaskService
+from .services.trigger import TriggerService
 from .shared_state import SharedState
 from .store.database import StoreError
 from .store.store import Store
 from .translator.service import TranslatorService
+from .triggers.scheduler import MAX_MISSED, Scheduler, TooManyRunsError
 
 _HOST = "127.0.0.1"
 _HOSTS = (_HOST, "localhost")
@@ -59,6 +63,7 @@ class ControlPlane:
         self._state = SharedState(
             store=self._store,
             changes=changes,
+            clock=Clock(self._store.clock.get(), self._store.clock.set),
             blobs=blobs,
             logs=LogBook(home.logs, changes),
             vault=vault.open_vault(self._store.database, None if home.database is None else home.secrets_key),
@@ -67,6 +72,8 @@ class ControlPlane:
         )
         self._links = Links(blobs)
         self._executor = Executor(self._state, parallel=parallel, grace=grace)
+        self._recorder = Recorder(self._store, self._executor)
+        self._scheduler = Scheduler(self._state, self._recorder)
         self._server: RunningServer | None = None
 
     @property
@@ -81,17 +88,18 @@ class ControlPlane:
             DevboxError: The port is taken.
         """
         project.seed(self._store)
-        recorder = Recorder(self._store, self._executor)
+        recorder = self._recorder
         actions = ActionsService(self._state, self._executor, recorder)
         auth_metadata = AuthMetadataService(lambda: self.endpoint)
         services = (
             project.ProjectService(self._store),
-            TaskService(self._store),
+            TaskService(self._state),
             RunService(self._state, self._executor, recorder, actions),
             actions,
             InternalRunService(self._store, recorder),
             EventsProxyService(self._store),
             DataProxyService(self._state, self._links),
+            TriggerService(self._state),
             ClusterService(lambda: self.endpoint),
             IdentityService(),
             auth_metadata,
@@ -116,10 +124,42 @@ class ControlPlane:
         # Requests are handled only after this coroutine yields to the loop, so nothing is queued too early.
         address = {"_U_EP_OVERRIDE": self.endpoint, "_U_INSECURE": "true"}
         self._executor.begin({"FLYTE_ENDPOINT": self.endpoint, "FLYTE_TOKEN": self._token, **address})
+        self._scheduler.begin()
         return self
 
+    @property
+    def clock(self) -> Clock:
+        """The clock of triggers."""
+        return self._state.clock
+
+    async def advance(self, delta: timedelta) -> int:
+        """Move the clock of triggers forward. Return the number of runs that it starts.
+
+        Raises:
+            DevboxError: Too many runs would become due.
+        """
+        try:
+            return await self._scheduler.advance(to_micros(delta))
+        except TooManyRunsError:
+            raise DevboxError(
+                f"advancing the clock by {delta} would start more than {MAX_MISSED} runs; advance it in smaller steps, or "
+                "deactivate triggers that fire often"
+            ) from None
+
+    async def wait_until_idle(self) -> None:
+        """Start the runs that are due, and wait until no action is queued or running."""
+        await self._scheduler.start_due()
+        while self._executor.active:
+            await self._executor.drain()
+            await self._scheduler.start_due()
+
+    async def active_actions(self) -> list[str]:
+        """Return the actions that are queued or running, as text."""
+        return sorted(map(str, self._executor.active))
+
     async def stop(self) -> None:
-        """End running tasks, then the streams, then close the state."""
+        """End the scheduler and running tasks, then the streams, then close the state."""
+        await self._scheduler.close()
         await self._executor.close()
         if self._server is not None:
             await self._server.close()

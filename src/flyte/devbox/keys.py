@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, RunIdentifier
+from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, RunIdentifier, TriggerName
 
 ROOT_ACTION = "a0"
 """Name of the root action of a run."""
@@ -58,6 +58,27 @@ class ActionKey(NamedTuple):
     def identifier(self) -> ActionIdentifier:
         """The identifier message."""
         return ActionIdentifier(run=self.run_key.identifier(), name=self.name)
+
+    def __str__(self) -> str:
+        return "/".join(self)
+
+
+class TriggerKey(NamedTuple):
+    """Identity of a trigger."""
+
+    project: str
+    domain: str
+    task: str
+    name: str
+
+    @classmethod
+    def of(cls, name: TriggerName) -> TriggerKey:
+        """Return the key of a trigger's name, without its organization."""
+        return cls(name.project, name.domain, name.task_name, name.name)
+
+    def message(self) -> TriggerName:
+        """The name message."""
+        return TriggerName(project=self.project, domain=self.domain, task_name=self.task, name=self.name)
 
     def __str__(self) -> str:
         return "/".join(self)

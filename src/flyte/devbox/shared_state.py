@@ -8,6 +8,7 @@ from attrs import frozen
 
 from .bus import Bus
 from .caching.catalog import Catalog
+from .clock import Clock
 from .data.blobs import Blobs
 from .data.logs import LogBook
 from .secrets.vault import Vault
@@ -16,10 +17,11 @@ from .store.store import Store
 
 @frozen
 class SharedState:
-    """The state of a control plane: database, files, logs, and the bus of changes."""
+    """The state of a control plane: database, files, logs, the bus of changes, and the clock of triggers."""
 
     store: Store
     changes: Bus
+    clock: Clock
     blobs: Blobs
     logs: LogBook
     vault: Vault

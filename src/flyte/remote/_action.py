@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Self
 
 from flyte._client import resolve_client
 from flyte.errors import ActionNotFoundError, NotFoundError
-from flyte_api.clients.flyteidl2.workflow.run_service import RunServiceClient
 from flyte_api.entities.action import ActionBase, action_summary
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, RunIdentifier
 from flyte_api.messages.flyteidl2.common.list import Filter
@@ -347,6 +346,8 @@ class Action(WatchedAction, ActionState, RunLike, ActionFields, ActionBase):
         return Stream(lambda: self._events(attempt, timeout))
 
     async def _events(self, attempt: int | None, timeout: float | timedelta | None) -> AsyncGenerator[ClusterEvent]:
+        from flyte_api.clients.flyteidl2.workflow.run_service import RunServiceClient
+
         number = attempt or (await self._fetch_details()).attempts or 1
         request = WatchClusterEventsRequest(id=self.action_id, attempt=number)
         replies = RunServiceClient(self.client).watch_cluster_events(request, timeout=timeout)
@@ -379,6 +380,8 @@ class Action(WatchedAction, ActionState, RunLike, ActionFields, ActionBase):
         """
         if attempt is not None:
             whole("attempt", attempt, 1)
+        from flyte_api.clients.flyteidl2.workflow.run_service import RunServiceClient
+
         number = attempt or (await self._fetch_details()).attempts or 1
         request = GetActionLogContextRequest(action_id=self.action_id, attempt=number)
         return await RunServiceClient(self.client).get_action_log_context.aio(request)

@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 import time
+from datetime import datetime
 from typing import NamedTuple
 
 from flyte.errors import RuntimeUserError
@@ -30,6 +31,10 @@ def double(number: int = 4) -> int:
 async def pair(number: int) -> Pair:
     await asyncio.sleep(0)
     return Pair(number, number * 1.5)
+
+
+def day_of(time: datetime) -> str:
+    return time.isoformat()
 
 
 def nothing() -> None:

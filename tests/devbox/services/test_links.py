@@ -10,6 +10,7 @@ import stat
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -53,9 +54,10 @@ def talk(url: str, data: bytes, *, then: bytes = b"") -> bytes:
     """Send bytes to the port of a link, and return all that comes back."""
     parts = urlsplit(url)
     with socket.create_connection((str(parts.hostname), parts.port or 0), timeout=20) as connection:
-        connection.sendall(data)
-        connection.sendall(then)
-        connection.shutdown(socket.SHUT_WR)
+        with suppress(OSError):  # the server may refuse before it has read all
+            connection.sendall(data)
+            connection.sendall(then)
+            connection.shutdown(socket.SHUT_WR)
         received = b""
         while chunk := connection.recv(1 << 16):
             received += chunk

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from devbox.calls import Calls, page, shell, where
 from flyte_api.messages.flyteidl2.common.list import FilterFunction, ListRequest
+from flyte_api.messages.flyteidl2.task.common import Cron, Schedule, TriggerAutomationSpec
 from flyte_api.messages.flyteidl2.task.environment import Environment
 from flyte_api.messages.flyteidl2.task.task_definition import (
     DocumentationEntity,
@@ -81,8 +82,11 @@ async def test_refusals(calls: Calls) -> None:
     unknown = TaskIdentifier(project="none", domain="development", name="t", version="1")
     assert '"none"' in await calls.refused(Status.NOT_FOUND, deploy, DeployTaskRequest(task_id=unknown, spec=spec))
     await calls.refused(Status.INTERNAL, deploy, DeployTaskRequest(task_id=calls.task_id("t")))
-    triggered = DeployTaskRequest(task_id=calls.task_id("t"), spec=spec, triggers=[TaskTrigger(name="nightly")])
-    await calls.refused(Status.UNIMPLEMENTED, deploy, triggered)
+    monthly = TriggerAutomationSpec(schedule=Schedule(cron=Cron(expression="0 0 32 * *")))
+    triggered = DeployTaskRequest(
+        task_id=calls.task_id("t"), spec=spec, triggers=[TaskTrigger(name="monthly", automation_spec=monthly)]
+    )
+    assert "day of month" in await calls.refused(Status.INVALID_ARGUMENT, deploy, triggered)
     await calls.deploy("t", "1")
     for missing in (calls.task_id("t", "2"), calls.task_id("t", ""), None):
         await calls.refused(Status.NOT_FOUND, get, GetTaskDetailsRequest(task_id=missing))

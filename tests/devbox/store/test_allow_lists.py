@@ -6,30 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from flyte.devbox.store import actions, project_listing, tasks
+from flyte.devbox.store import actions, project_listing, tasks, triggers
 from flyte_codegen.configuration import settings as config
 
 ROOT = Path(__file__).parents[3]
 SETTINGS = config.read(ROOT / "codegen.toml")
-# The real backend's, for services that the devbox does not have.
-TRIGGERS = {
-    "project",
-    "domain",
-    "task_name",
-    "name",
-    "active",
-    "deployed_at",
-    "updated_at",
-    "task_version",
-    "automation_type",
-}
 ALLOWED = {
     "ProjectKey": set(project_listing.LISTING.columns),
     "ActionKey": set(actions.LISTING.columns),
     "TaskKey": set(tasks.LISTING.columns),
     "TaskVersionKey": set(tasks.VERSIONS_LISTING.columns),
-    "TriggerKey": TRIGGERS,
-    "TriggerRevisionKey": {"revision", "deployed_at", "updated_at", "action"},
+    "TriggerKey": set(triggers.LISTING.columns),
+    "TriggerRevisionKey": set(triggers.REVISIONS_LISTING.columns),
 }
 
 

@@ -1,4 +1,4 @@
-"""Transactions of the store."""
+"""Transactions of the store, and files of earlier versions."""
 
 from __future__ import annotations
 

@@ -13,7 +13,6 @@ import attrs
 import pytest
 
 import flyte
-from flyte.devbox import Devbox
 from flyte.errors import (
     FailedPreconditionError,
     InternalError,
@@ -25,7 +24,7 @@ from flyte.errors import (
     UnimplementedError,
 )
 from flyte.notify import Email, NamedDelivery
-from flyte.remote import TaskDetails, Trigger, TriggerDetails, TriggerRevision
+from flyte.remote import Trigger, TriggerDetails, TriggerRevision
 from flyte.types import literals_to_python
 from flyte_api.messages.flyteidl2.cluster.payload import SelectClusterRequestOperation
 from flyte_api.messages.flyteidl2.common.identifier import TriggerIdentifier, TriggerName
@@ -629,18 +628,19 @@ def test_bad_arguments_are_never_sent(call: Callable[[Client], Any], error: type
     assert calls == []
 
 
-def test_a_server_without_triggers_says_so(box: Devbox, multiply: TaskDetails) -> None:
-    written = flyte.Trigger("nightly", flyte.Cron("@daily"), inputs={"x": 1, "y": 2})
-    for call in (
-        lambda: Trigger.create(written, multiply.name),
-        lambda: Trigger.get(name="nightly", task_name=multiply.name),
-        lambda: Trigger.listall().collect(),
-        lambda: Trigger.update("nightly", multiply.name, True),
-        lambda: Trigger.delete("nightly", multiply.name),
-        lambda: TriggerRevision.listall("nightly", multiply.name).first(),
-    ):
-        with pytest.raises(UnimplementedError, match="TriggerService"):
-            call()
+async def test_a_server_without_triggers_says_so(tasks: Tasks) -> None:
+    written = flyte.Trigger("nightly", None, inputs={"country": "NZ"})
+    async with await serve([tasks]) as server, Client(server.endpoint, project="p", domain="d") as client:
+        for call in (
+            lambda: Trigger.create.aio(written, "etl.report", client=client),
+            lambda: Trigger.get.aio(name="nightly", task_name="etl.report", client=client),
+            lambda: Trigger.listall(client=client).collect.aio(),
+            lambda: Trigger.update.aio("nightly", "etl.report", True, client=client),
+            lambda: Trigger.delete.aio("nightly", "etl.report", client=client),
+            lambda: TriggerRevision.listall("nightly", "etl.report", client=client).first.aio(),
+        ):
+            with pytest.raises(UnimplementedError, match="TriggerService"):
+                await call()
 
 
 async def test_identifiers_metadata_and_status(client: Client) -> None:

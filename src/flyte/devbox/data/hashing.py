@@ -31,6 +31,14 @@ def fnv64a(data: bytes) -> int:
     return _fnv1a(data, *_FNV_64)
 
 
+def fnv64(data: bytes) -> int:
+    """FNV-1, 64 bits, which multiplies before it mixes in a byte."""
+    value, prime, mask = _FNV_64
+    for byte in data:
+        value = (value * prime & mask) ^ byte
+    return value
+
+
 def shard(name: str) -> str:
     """Return two characters, derived from a name, that spread outputs over directories."""
     first, second = divmod(fnv32a(name.encode()) % len(_ALPHABET) ** 2, len(_ALPHABET))

@@ -27,6 +27,8 @@ _HEAD_TIMEOUT = 30.0
 _BODY_TIMEOUT = 300.0
 _MAX_BODY = 1 << 30
 _HEADER_BYTES = 1 << 16
+_LINGER = 1.0
+_LINGER_CHUNKS = 64
 _HEADERS = (
     ("Connection", "close"),
     ("Content-Type", "application/octet-stream"),
@@ -102,6 +104,7 @@ class Links:
             with suppress(ConnectionError):
                 await http.respond(500, b"the file cannot be read or written")
         finally:
+            await http.finish()
             writer.close()
 
     async def _answer(self, http: _Http) -> None:
@@ -198,6 +201,15 @@ class _Http:
         await self.start(status, len(body))
         if body and not self._head:
             await self.send(body)
+
+    async def finish(self) -> None:
+        """Read what the client still sends. Closing at once would keep it from reading the reply."""
+        with suppress(ConnectionError, OSError, TimeoutError):
+            self._writer.write_eof()
+            async with asyncio.timeout(_LINGER):
+                for _ in range(_LINGER_CHUNKS):
+                    if not await self._reader.read(_CHUNK):
+                        break
 
     async def _next(self) -> object:
         while True:

@@ -86,6 +86,16 @@ class Executor:
         if isinstance(live := self._live.get(key), ConditionWait):
             live.signalled()
 
+    @property
+    def active(self) -> list[ActionKey]:
+        """The actions that are queued or running."""
+        return list(self._live)
+
+    async def drain(self) -> None:
+        """Wait until no action is queued or running."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
     async def close(self) -> None:
         """End running actions. Queued actions wait for the next devbox on the same directory."""
         self._closing = True

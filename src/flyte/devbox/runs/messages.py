@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from flyte.devbox import clock
-from flyte.devbox.keys import ActionKey, RunKey
+from flyte.devbox.keys import ActionKey, RunKey, TriggerKey
 from flyte.devbox.store.rows import ActionRow
 from flyte.devbox.store.store import Store
-from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier
+from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, TriggerIdentifier
 from flyte_api.messages.flyteidl2.common.identity import EnrichedIdentity
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
 from flyte_api.messages.flyteidl2.core.catalog import CatalogCacheStatus
@@ -122,6 +122,10 @@ def _metadata(row: ActionRow) -> ActionMetadata:
     if row.run_source is not None:
         name = row.run_source.removeprefix(_SOURCE)
         metadata.source = RunSource(int(name)) if name.isdigit() else RunSource[name]
+    if row.trigger_name is not None:
+        metadata.trigger_name = row.trigger_name
+        trigger = TriggerKey(row.project, row.domain, row.trigger_task_name or "", row.trigger_name)
+        metadata.trigger_id = TriggerIdentifier(name=trigger.message(), revision=row.trigger_revision or 0)
     if row.action_type == ActionType.TRACE:
         metadata.trace = TraceActionMetadata(name=row.task_name or "")
     elif row.action_type == ActionType.CONDITION:

@@ -7,7 +7,7 @@ from attrs import evolve, frozen
 from flyte.devbox import clock
 from flyte.devbox.executor.executor import Executor
 from flyte.devbox.keys import ActionKey
-from flyte.devbox.store.rows import ActionRow
+from flyte.devbox.store.rows import ActionRow, TriggerRow
 from flyte.devbox.store.store import Store
 from flyte_api.messages.flyteidl2.common.identity import EnrichedIdentity
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
@@ -75,6 +75,8 @@ class Origin:
     source: RunSource = RunSource.UNSPECIFIED
     subject: str | None = None
     identity: EnrichedIdentity | None = None
+    trigger: TriggerRow | None = None
+    """The trigger that started the run."""
 
 
 def inputs_file(uri: str) -> str:
@@ -96,6 +98,7 @@ class Recorder:
         spec = task.spec or TaskSpec()
         template = spec.task_template or TaskTemplate()
         identifier = task.id or TaskIdentifier()
+        trigger = None if origin is None else origin.trigger
         stored = place.spec()
         # The task's spec is stored once, under its digest.
         stored.task = TaskAction(id=task.id, cache_key=task.cache_key, queue=task.queue)
@@ -105,6 +108,9 @@ class Recorder:
                 run_source=None if origin is None else messages.source_name(origin.source),
                 created_by=None if origin is None or origin.identity is None else bytes(origin.identity),
                 created_by_subject=None if origin is None else origin.subject,
+                trigger_task_name=None if trigger is None else trigger.task_name,
+                trigger_name=None if trigger is None else trigger.name,
+                trigger_revision=None if trigger is None else trigger.revision,
                 task_project=identifier.project,
                 task_domain=identifier.domain,
                 task_name=identifier.name,

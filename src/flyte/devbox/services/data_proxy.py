@@ -12,7 +12,7 @@ from flyte.devbox import clock
 from flyte.devbox.data import hashing
 from flyte.devbox.data.blobs import BlobError, uri_path
 from flyte.devbox.data.links import Links
-from flyte.devbox.runs.creation import find_task
+from flyte.devbox.runs.creation import find_task, find_trigger, trigger_task
 from flyte.devbox.runs.recording import INPUTS
 from flyte.devbox.runs.requests import action_key, require_project
 from flyte.devbox.shared_state import SharedState
@@ -156,12 +156,14 @@ class DataProxyService(DataProxyServiceBase):
         if request.task_spec is not None:
             return request.task_spec
         if request.trigger_name is not None:
-            abort(Status.NOT_FOUND, f'trigger "{request.trigger_name.name}" not found: the devbox has no triggers')
-        if request.task_id is None:
+            wanted = trigger_task(find_trigger(request.trigger_name, self._store))
+        elif request.task_id is not None:
+            wanted = request.task_id
+        else:
             abort(Status.INVALID_ARGUMENT, "task is required")
-        spec = find_task(request.task_id, self._store)
+        spec = find_task(wanted, self._store)
         if spec is None:
-            abort(Status.NOT_FOUND, f"task not found: {request.task_id.name}")
+            abort(Status.NOT_FOUND, f"task not found: {wanted.name}")
         return spec
 
 

@@ -75,7 +75,7 @@ class RunService(RunServiceBase):
             subject=None if found is None else found[0],
             identity=None if found is None else found[1],
         )
-        row = create_run(request, self._store, self._state.blobs, self._recorder, origin)
+        row = create_run(request, self._state, self._recorder, origin)
         return CreateRunResponse(run=Run(action=run_action(row)))
 
     async def get_run_details(self, request: GetRunDetailsRequest, call: ServerCall) -> GetRunDetailsResponse:
@@ -208,5 +208,10 @@ def _scope(query: Query, request: ListRunsRequest) -> None:
             task_name=version.name,
             task_version=version.version,
         )
-    elif request.trigger_name is not None:
-        query.match_nothing()  # a devbox has no triggers
+    elif (trigger := request.trigger_name) is not None:
+        query.match(
+            project=trigger.project,
+            domain=trigger.domain,
+            trigger_task_name=trigger.task_name,
+            trigger_name=trigger.name,
+        )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from flyte.devbox import clock
 from flyte.devbox.runs.requests import require_project
+from flyte.devbox.shared_state import SharedState
 from flyte.devbox.store.listing import Query, compile_request
 from flyte.devbox.store.rows import TaskRow
-from flyte.devbox.store.store import Store
 from flyte.devbox.store.tasks import LISTING, VERSIONS_LISTING
+from flyte.devbox.triggers import deployment
+from flyte.devbox.triggers.messages import summary
 from flyte_api.messages.flyteidl2.task.environment import Environment
 from flyte_api.messages.flyteidl2.task.task_definition import (
     DocumentationEntity,
@@ -39,17 +41,18 @@ _LONG_TEXT = 2048
 
 
 class TaskService(TaskServiceBase):
-    """Deployed tasks and their versions. There are no triggers in a devbox."""
+    """Deployed tasks and their versions."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, state: SharedState) -> None:
+        self._clock = state.clock
+        self._store = state.store
 
     async def deploy_task(self, request: DeployTaskRequest, call: ServerCall) -> DeployTaskResponse:
-        """Store a version of a task. An existing version is replaced."""
+        """Store a version of a task and its triggers. An existing version is replaced."""
         identifier = request.task_id or TaskIdentifier()
         require_project(self._store, identifier.project)
-        if request.triggers:
-            abort(Status.UNIMPLEMENTED, "the devbox has no triggers; deploy the task without them")
+        for trigger in request.triggers:
+            deployment.check_automation(trigger.automation_spec)
         spec = request.spec
         if spec is None:
             abort(Status.INTERNAL, "failed to store task: spec is required")
@@ -72,6 +75,8 @@ class TaskService(TaskServiceBase):
                     updated_at=now,
                 )
             )
+            if request.triggers:
+                deployment.deploy_with_task(self._store.triggers, identifier, request.triggers, self._clock.now())
         return DeployTaskResponse()
 
     async def get_task_details(self, request: GetTaskDetailsRequest, call: ServerCall) -> GetTaskDetailsResponse:
@@ -81,7 +86,9 @@ class TaskService(TaskServiceBase):
         if row is None:
             abort(Status.NOT_FOUND, f"task not found: {{{key.project} {key.domain} {key.name} {key.version}}}")
         spec = TaskSpec.parse(self._store.tasks.spec(row.spec_digest) or b"")
-        return GetTaskDetailsResponse(details=TaskDetails(task_id=_identifier(row), metadata=_metadata(row), spec=spec))
+        return GetTaskDetailsResponse(
+            details=TaskDetails(task_id=_identifier(row), metadata=self._metadata(row), spec=spec)
+        )
 
     async def list_tasks(self, request: ListTasksRequest, call: ServerCall) -> ListTasksResponse:
         """Return a page of tasks: the newest matching version of each."""
@@ -98,8 +105,10 @@ class TaskService(TaskServiceBase):
         if rows:
             metadata.total = self._store.tasks.count_names(scope)
             metadata.filtered_total = self._store.tasks.count_names(query)
-        items = [Task(task_id=_identifier(row), metadata=_metadata(row), task_summary=TaskSummary()) for row in rows]
-        return ListTasksResponse(tasks=items, token=_token(query, len(rows)), metadata=metadata)
+        items = [
+            Task(task_id=_identifier(row), metadata=self._metadata(row), task_summary=TaskSummary()) for row in rows
+        ]
+        return ListTasksResponse(tasks=items, token=query.page_token(len(rows)), metadata=metadata)
 
     async def list_versions(self, request: ListVersionsRequest, call: ServerCall) -> ListVersionsResponse:
         """Return a page of the versions of a task; empty for an unknown task."""
@@ -111,7 +120,17 @@ class TaskService(TaskServiceBase):
             ListVersionsResponseVersionResponse(version=row.version, deployed_at=clock.to_timestamp(row.created_at))
             for row in rows
         ]
-        return ListVersionsResponse(versions=items, token=_token(query, len(rows)))
+        return ListVersionsResponse(versions=items, token=query.page_token(len(rows)))
+
+    def _metadata(self, row: TaskRow) -> TaskMetadata:
+        triggers = self._store.triggers.of_task(row.project, row.domain, row.name, row.version)
+        return TaskMetadata(
+            short_name=row.function_name,
+            deployed_at=clock.to_timestamp(row.created_at),
+            environment_name=row.environment,
+            triggers_summary=summary(triggers),
+            short_description=row.short_description,
+        )
 
 
 def function_name(task_name: str, environment: str) -> str:
@@ -121,22 +140,8 @@ def function_name(task_name: str, environment: str) -> str:
     return task_name.rpartition(".")[2]
 
 
-def _token(query: Query, found: int) -> str:
-    """Return the next page token. A full page has one even if no page follows."""
-    return query.next_token() if found == query.limit else ""
-
-
 def _identifier(row: TaskRow) -> TaskIdentifier:
     return TaskIdentifier(project=row.project, domain=row.domain, name=row.name, version=row.version)
-
-
-def _metadata(row: TaskRow) -> TaskMetadata:
-    return TaskMetadata(
-        short_name=row.function_name,
-        deployed_at=clock.to_timestamp(row.created_at),
-        environment_name=row.environment,
-        short_description=row.short_description,
-    )
 
 
 def _cut_texts(spec: TaskSpec) -> None:

@@ -21,15 +21,14 @@ _LISTED = {
     "updated_at": Column("updated_at", Kind.TIME),
     "ended_at": Column("ended_at", Kind.TIME, nullable=True),
     "duration_ms": Column("duration_ms", Kind.INTEGER, nullable=True),
-    # The devbox has no triggers; these columns exist so that queries on them work.
-    "trigger_revision": Column("NULL", Kind.INTEGER, nullable=True),
-    "trigger_task_name": Column("NULL", nullable=True),
-    "trigger_name": Column("NULL", nullable=True),
+    "trigger_revision": Column("trigger_revision", Kind.INTEGER, nullable=True),
     **{
         name: Column(name, nullable=True)
         for name in (
             "run_source",
             "created_by_subject",
+            "trigger_task_name",
+            "trigger_name",
             "task_project",
             "task_domain",
             "task_name",

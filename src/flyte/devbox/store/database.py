@@ -25,10 +25,10 @@ class Database:
     """
 
     def __init__(self, path: Path | None) -> None:
-        """Open the file, and create it with its tables if it is new; None for an in-memory database.
+        """Open the file. Create a new one with its tables, and upgrade an older one. None for an in-memory database.
 
         Raises:
-            StoreError: The file is not a devbox database, or has another format version.
+            StoreError: The file is not a devbox database, or has a format version that cannot be upgraded.
         """
         self._connection = sqlite3.connect(str(path) if path else ":memory:", isolation_level=None)
         self._connection.row_factory = sqlite3.Row

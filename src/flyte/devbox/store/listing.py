@@ -23,6 +23,7 @@ class Kind(enum.Enum):
     TEXT = "text"
     INTEGER = "bigint"
     TIME = "timestamp"
+    BOOLEAN = "boolean"
 
 
 @frozen
@@ -65,10 +66,6 @@ class Query:
         """Restrict the query to rows whose columns have these values."""
         self.require(" AND ".join(f"{column} = ?" for column in values), *values.values())
 
-    def match_nothing(self) -> None:
-        """Restrict the query to no rows at all."""
-        self.require("FALSE")
-
     @property
     def condition(self) -> str:
         """The WHERE clause, or nothing."""
@@ -82,6 +79,10 @@ class Query:
     def next_token(self) -> str:
         """Return the token of the next page."""
         return str(self.offset + (self.limit or 0))
+
+    def page_token(self, rows: int) -> str:
+        """Return the token of the next page for a page of `rows`. A full page has one even if no page follows."""
+        return self.next_token() if rows == self.limit else ""
 
 
 def compile_request(request: ListRequest | None, listing: Listing) -> Query:
@@ -149,8 +150,10 @@ def read_value(column: Column, text: str) -> int | str:
     if column.kind is Kind.TEXT:
         return text
     try:
+        if column.kind is Kind.BOOLEAN:
+            return _BOOLEANS[text.strip().lower()]
         return int(text, 10) if column.kind is Kind.INTEGER else clock.from_text(text)
-    except ValueError:
+    except (ValueError, KeyError):
         abort(Status.INTERNAL, f'invalid input syntax for type {column.kind.value}: "{text}" (column {column.sql})')
 
 
@@ -205,6 +208,10 @@ def _offset(token: str) -> int:
     return int(token)
 
 
+_BOOLEANS = {
+    **dict.fromkeys(("true", "t", "yes", "y", "on", "1"), 1),
+    **dict.fromkeys(("false", "f", "no", "n", "off", "0"), 0),
+}
 _COMPARE = {
     FilterFunction.EQUAL: "=",
     FilterFunction.NOT_EQUAL: "<>",

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from attrs import AttrsInstance, fields, frozen
 
-from flyte.devbox.keys import ActionKey
+from flyte.devbox.keys import ActionKey, TriggerKey
 
 R = TypeVar("R")
 
@@ -79,6 +79,9 @@ class ActionRow:
     created_by_subject: str | None = None
     ended_at: int | None = None
     duration_ms: int | None = None
+    trigger_task_name: str | None = None
+    trigger_name: str | None = None
+    trigger_revision: int | None = None
 
     @property
     def key(self) -> ActionKey:
@@ -111,6 +114,53 @@ class JobRow:
     def key(self) -> ActionKey:
         """The action's key."""
         return ActionKey(self.project, self.domain, self.run_name, self.name)
+
+
+@frozen
+class TriggerRow:
+    """A trigger at its latest revision. A deleted trigger keeps its row, so that revisions go on if the name is reused."""
+
+    project: str
+    domain: str
+    task_name: str
+    name: str
+    revision: int
+    task_version: str
+    active: int
+    automation_type: str
+    spec: bytes
+    """A TriggerSpec. Its `active` is outdated; the column has the current value."""
+    automation_spec: bytes
+    deployed_at: int
+    updated_at: int
+    triggered_at: int | None
+    deleted_at: int | None
+    scheduled_after: int
+    """The scheduler starts runs for scheduled times after this one."""
+
+    @property
+    def key(self) -> TriggerKey:
+        """The trigger's key."""
+        return TriggerKey(self.project, self.domain, self.task_name, self.name)
+
+
+@frozen
+class TriggerRevisionRow:
+    """A revision of a trigger."""
+
+    project: str
+    domain: str
+    task_name: str
+    name: str
+    revision: int
+    action: int
+    active: int
+    spec: bytes
+    automation_spec: bytes
+    deployed_at: int
+    updated_at: int
+    triggered_at: int | None
+    deleted_at: int | None
 
 
 def names(row_type: type[AttrsInstance]) -> tuple[str, ...]:

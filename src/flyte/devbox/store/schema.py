@@ -119,6 +119,56 @@ CREATE TABLE cached_outputs (
 ) WITHOUT ROWID;
 """
 
+_TRIGGERS = """
+CREATE TABLE triggers (
+    project         TEXT NOT NULL,
+    domain          TEXT NOT NULL,
+    task_name       TEXT NOT NULL,
+    name            TEXT NOT NULL,
+    revision        INTEGER NOT NULL,
+    task_version    TEXT NOT NULL,
+    active          INTEGER NOT NULL,
+    automation_type TEXT NOT NULL,
+    spec            BLOB NOT NULL,
+    automation_spec BLOB NOT NULL,
+    deployed_at     INTEGER NOT NULL,
+    updated_at      INTEGER NOT NULL,
+    triggered_at    INTEGER,
+    deleted_at      INTEGER,
+    scheduled_after INTEGER NOT NULL,
+    PRIMARY KEY (project, domain, task_name, name)
+) WITHOUT ROWID;
+CREATE INDEX scheduled_triggers ON triggers (automation_type) WHERE active AND deleted_at IS NULL;
+
+CREATE TABLE trigger_revisions (
+    project         TEXT NOT NULL,
+    domain          TEXT NOT NULL,
+    task_name       TEXT NOT NULL,
+    name            TEXT NOT NULL,
+    revision        INTEGER NOT NULL,
+    action          INTEGER NOT NULL,
+    active          INTEGER NOT NULL,
+    spec            BLOB NOT NULL,
+    automation_spec BLOB NOT NULL,
+    deployed_at     INTEGER NOT NULL,
+    updated_at      INTEGER NOT NULL,
+    triggered_at    INTEGER,
+    deleted_at      INTEGER,
+    PRIMARY KEY (project, domain, task_name, name, revision)
+) WITHOUT ROWID;
+
+ALTER TABLE actions ADD COLUMN trigger_task_name TEXT;
+ALTER TABLE actions ADD COLUMN trigger_name TEXT;
+ALTER TABLE actions ADD COLUMN trigger_revision INTEGER;
+CREATE INDEX runs_by_trigger ON actions (project, domain, trigger_task_name, trigger_name, created_at DESC)
+    WHERE trigger_name IS NOT NULL;
+
+CREATE TABLE clock (
+    advance INTEGER NOT NULL
+);
+INSERT INTO clock VALUES (0);
+"""
+
 _ADMINISTRATION = """
 CREATE TABLE secrets (
     object_name TEXT PRIMARY KEY,
@@ -142,7 +192,7 @@ CREATE TABLE settings (
 ALTER TABLE cached_outputs ADD COLUMN metadata BLOB;
 """
 
-MIGRATIONS = {4: _ADMINISTRATION}
+MIGRATIONS = {3: _TRIGGERS, 4: _ADMINISTRATION}
 """What each format version adds to the one before it. Every file, even a new one, goes through the later ones in order."""
 
 VERSION = max(MIGRATIONS)

@@ -12,6 +12,7 @@ from .events import Events
 from .jobs import Jobs
 from .projects import Projects
 from .tasks import Tasks
+from .triggers import StoredClock, Triggers
 
 
 class Store:
@@ -29,6 +30,8 @@ class Store:
         self.actions = Actions(self.database, changes)
         self.events = Events(self.database, changes)
         self.jobs = Jobs(self.database)
+        self.triggers = Triggers(self.database, changes)
+        self.clock = StoredClock(self.database)
 
     def close(self) -> None:
         """Close the database."""

@@ -10,15 +10,19 @@ from .database import Database
 from .listing import Column, Kind, Listing, Query
 from .rows import TaskRow, column_list, names, placeholders, read
 
+# Deployed triggers of a version. Queries name their table `tasks`.
+_TRIGGERS = (
+    "FROM triggers WHERE triggers.project = tasks.project AND triggers.domain = tasks.domain "
+    "AND triggers.task_name = tasks.name AND triggers.task_version = tasks.version AND triggers.deleted_at IS NULL"
+)
 _LISTED = {
     **{name: Column(name) for name in ("project", "domain", "name", "version", "environment", "function_name")},
     "deployed_by": Column("deployed_by"),
     "created_at": Column("created_at", Kind.TIME),
     "updated_at": Column("updated_at", Kind.TIME),
-    # The devbox has no triggers; these columns exist so that queries on them work.
-    "trigger_name": Column("NULL", nullable=True),
-    "total_triggers": Column("0", Kind.INTEGER),
-    "active_triggers": Column("0", Kind.INTEGER),
+    "trigger_name": Column(f"(SELECT CASE count(*) WHEN 1 THEN max(triggers.name) END {_TRIGGERS})", nullable=True),
+    "total_triggers": Column(f"(SELECT count(*) {_TRIGGERS})", Kind.INTEGER),
+    "active_triggers": Column(f"(SELECT count(*) {_TRIGGERS} AND triggers.active)", Kind.INTEGER),
     "env_description": Column("env_description"),
     "short_description": Column("short_description"),
 }
@@ -71,7 +75,7 @@ class Tasks:
         """Return one row per name: the newest version that matches the query."""
         rank = "row_number() OVER (PARTITION BY project, domain, name ORDER BY created_at DESC, rowid DESC) AS rank"
         sql = (
-            f"SELECT {_COLUMNS} FROM (SELECT *, {rank} FROM tasks{query.condition}) "
+            f"SELECT {_COLUMNS} FROM (SELECT *, {rank} FROM tasks{query.condition}) AS tasks "
             f"WHERE rank = 1 ORDER BY {query.order}{query.window()}"
         )
         return [read(TaskRow, row) for row in self._database.rows(sql, query.parameters)]
