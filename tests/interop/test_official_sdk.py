@@ -111,3 +111,10 @@ def test_runs_are_aborted_and_files_uploaded(said: dict[str, Any]) -> None:
     assert said["aborted"] == "aborted"
     md5, uri = said["uploaded"]
     assert md5 and Path(uri.removeprefix("file://")).read_text() == "uploaded"
+
+
+def test_secrets_settings_and_triggers(said: dict[str, Any]) -> None:
+    assert (said["secrets"], said["secrets left"]) == (["their-key"], [])
+    assert said["told"] == ["succeeded", "THEIR VALUE"]
+    assert said["settings"] == ["theirs"]
+    assert (said["triggers"], said["triggers left"]) == ([["nightly", True]], [])

@@ -1,6 +1,7 @@
 """Tasks of the official SDK. It bundles this directory, and its entry point runs them on the devbox."""
 
 import dataclasses
+import os
 import pathlib
 
 import flyte.report
@@ -49,6 +50,18 @@ async def whole(width: int) -> str:
     await flyte.report.replace.aio("<b>a report</b>")
     await flyte.report.flush.aio()
     return f"{box.width} {','.join(box.names)} {text} {number}"
+
+
+with_secret = flyte.TaskEnvironment(
+    name="secretive",
+    image=flyte.Image.from_base("localhost/any:1"),
+    secrets=flyte.Secret("their-key", as_env_var="THEIR_KEY"),
+)
+
+
+@with_secret.task
+async def told() -> str:
+    return os.environ["THEIR_KEY"].upper()
 
 
 @env.task(retries=1)

@@ -46,6 +46,24 @@ def main() -> None:
     slow.wait()
     say("aborted", slow.phase.value)
 
+    remote.Secret.create("their-key", "their value")
+    say("secrets", [secret.name for secret in remote.Secret.listall()])
+    told = flyte.run(authored.told)
+    told.wait()
+    say("told", [told.phase.value, told.outputs()[0]])
+    remote.Secret.delete("their-key")
+    say("secrets left", [secret.name for secret in remote.Secret.listall()])
+
+    settings = remote.Settings.get_settings_for_edit(project="flytesnacks", domain="development")
+    settings.update_settings({"run.default_queue": "theirs"})
+    settings = remote.Settings.get_settings_for_edit(project="flytesnacks", domain="development")
+    say("settings", [setting.value for setting in settings.local_settings if setting.key == "run.default_queue"])
+
+    remote.Trigger.create(flyte.Trigger("nightly", flyte.Cron("0 3 * * *"), inputs={"width": 3}), "authored.whole")
+    say("triggers", [[trigger.name, trigger.is_active] for trigger in remote.Trigger.listall()])
+    remote.Trigger.delete("nightly", "authored.whole")
+    say("triggers left", [trigger.name for trigger in remote.Trigger.listall()])
+
     upload = here / "upload.txt"
     upload.write_text("uploaded")
     md5, uri = remote.upload_file(upload)
