@@ -9,6 +9,7 @@ from flyte_codegen.definitions.field_paths import FieldPath, find
 from flyte_codegen.definitions.model import Api, Field, Label, Message, Method
 from flyte_codegen.diagnostics import CodegenError, fail
 from flyte_codegen.kinds.methods import CALL, CREATE, GET, LIST, METHOD_KINDS, SETTINGS, STREAM, WATCH, MethodKind
+from flyte_codegen.names import begins_with
 
 from .paging import Pages, has_next_token, pages_of, unused_fields
 
@@ -150,7 +151,7 @@ def _streamed(case: Case, chosen: MethodKind | None) -> Shape:
 
 
 def _is_named(case: Case, verb: str) -> bool:
-    return case.method.name.startswith(verb)
+    return begins_with(case.method.name, verb)
 
 
 def _why(case: Case, otherwise: str) -> str:
