@@ -127,12 +127,22 @@ class _Walk:
             if field.deprecated or str(here) in plan.method.omit:
                 continue
             if role := roles.get(field.name):
+                self._check_role(field, here, message)
                 # Every client has an organization, possibly empty. The others may be unset, so the scope checks them.
                 self.roles |= {role} - {ORG}
                 arguments.append((field.py_name, value_of(role)))
             elif value := self._argument(field, here, message):
                 arguments.append((field.py_name, value))
         return Call(plan.types.message(full_name), (), tuple(arguments))
+
+    def _check_role(self, field: Field, path: FieldPath, owner: Message) -> None:
+        """Refuse a part of the scope that shares a oneof: a message holds only one of its members."""
+        if self._is_alone(field, path, owner):
+            return
+        others = [str(path.parent / f) for f in _others(field, owner)]
+        what = f"the client fills in {path}, which is in one oneof with {', '.join(others)}; only one of them can be sent"
+        omitted = ", ".join(f'"{name}"' for name in others)
+        raise self.plan.fail(what, f"under [{self.plan.table}], add omit = [{omitted}], or omit {path} instead")
 
     def _argument(self, field: Field, path: FieldPath, owner: Message) -> Code | None:
         plan, listing = self.plan, self.plan.config.listing

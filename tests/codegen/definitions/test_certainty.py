@@ -55,3 +55,69 @@ def test_a_verb_may_stand_alone(fragment: Make, name: str) -> None:
     body = f"message Request {{ string name = 1; }} service Things {{ rpc {name}(Request) returns (Thing); }}"
     made = fragment(things(body), f"{TOML}methods.{name} = {{}}\n").generate()
     assert hasattr(made.get("entities.thing:ThingBase"), "get")
+
+
+@pytest.mark.parametrize("syntax", ["proto2", "proto3"])
+@pytest.mark.parametrize("kind", ["string", "bytes", "int32"])
+async def test_tokens_with_presence(fragment: Make, kind: str, syntax: str) -> None:
+    body = f"""
+    message Thing {{ optional string name = 1; }}
+    message ListThingsRequest {{ optional int32 size = 1; optional {kind} page = 2; }}
+    message ListThingsResponse {{ repeated Thing things = 1; optional {kind} next = 2; }}
+    service Things {{ rpc ListThings(ListThingsRequest) returns (ListThingsResponse); }}
+    """
+    toml = f'{TOML}identity = "name"\nmethods.ListThings = {{ pages = {{ token = "page", next = "next", size = "size" }} }}\n'
+    made = fragment(f'syntax = "{syntax}";\npackage test;\n{body}', toml).generate()
+    types, asked = made.load("messages.test.test"), list[Any]()
+    following = {"string": "2", "bytes": b"\xff\xfe", "int32": 2}[kind]
+
+    class Things(made.get("services.test.things:ThingsBase")):  # type: ignore[misc]
+        async def list_things(self, request: Any, call: ServerCall) -> Any:
+            asked.append(request.page)
+            after = {} if request.page else {"next": following}
+            return types.ListThingsResponse(things=[types.Thing(name=f"t{len(asked)}")], **after)
+
+    async with await serve([Things()]) as running, Client(running.endpoint, timeout=20) as client:
+        found = [thing.pb2.name async for thing in made.get("entities.thing:ThingBase").listall(client=client)]
+    assert found == ["t1", "t2"]
+    assert asked == [None, following]
+
+
+ONEOF = """
+message FireRequest { oneof by { string tenant_id = 1; string region_id = 2; } string reason = 3; }
+service Things { rpc Fire(FireRequest) returns (Thing); }
+"""
+SCOPE = """
+[roles]
+tenant = ["tenant_id"]
+region = ["region_id"]
+
+[scope]
+"test.FireRequest" = {}
+"""
+
+
+def test_parts_of_the_scope_in_one_oneof(fragment: Make, mistakes: Mistakes) -> None:
+    told = refusal(fragment(things(ONEOF), f"{SCOPE}{TOML}methods.Fire = {{}}\n"), mistakes)
+    assert "the client fills in tenant_id, which is in one oneof with region_id; only one of them can be sent" in told
+    assert 'under [entities.Thing.methods.Fire], add omit = ["region_id"]' in told
+    made = fragment(things(ONEOF), f'{SCOPE}{TOML}methods.Fire = {{ omit = ["region_id"] }}\n').generate()
+    doc = made.get("entities.thing:ThingBase").fire.__doc__
+    assert "tenant:" in doc and "region" not in doc
+
+
+def test_a_part_of_the_scope_and_a_parameter_in_one_oneof(fragment: Make, mistakes: Mistakes) -> None:
+    body = ONEOF.replace("region_id", "colour")
+    told = refusal(fragment(things(body), f"{SCOPE}{TOML}methods.Fire = {{}}\n"), mistakes)
+    assert "the client fills in tenant_id, which is in one oneof with colour" in told
+    made = fragment(things(body), f'{SCOPE}{TOML}methods.Fire = {{ omit = ["tenant_id"] }}\n').generate()
+    doc = made.get("entities.thing:ThingBase").fire.__doc__
+    assert "colour:" in doc and "tenant" not in doc
+
+
+def test_missing_ok_with_an_entity(fragment: Make, mistakes: Mistakes) -> None:
+    body = "message Request { string name = 1; } service Things { rpc Drop(Request) returns (Thing); }"
+    toml = f'{TOML}methods.Drop = {{ missing_ok = true, returns = "Thing" }}\n'
+    told = refusal(fragment(things(body), toml), mistakes)
+    assert "[entities.Thing.methods.Drop] missing_ok makes the method return a bool, but returns names Thing" in told
+    assert "remove missing_ok or returns" in told
