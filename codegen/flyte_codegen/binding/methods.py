@@ -66,6 +66,9 @@ class MethodLinker:
         Raises:
             CodegenError: The table does not fit the RPC, or the RPC does not fit an entity.
         """
+        if config.missing_ok and config.returns:
+            what = f"missing_ok makes the method return a bool, but returns names {config.returns}"
+            raise self._fail(what, "remove missing_ok or returns", config)
         service, rpc = self._rpc(config)
         target, table = self._target(config), table_of(self.entity, config.table)
         shape = self._shape(config, rpc, target, table)
