@@ -153,11 +153,10 @@ class MethodLinker:
         if method.on == "class" or not (acts or method.on == "instance"):
             return Subject()
         field: Field = self.identity.last
+        names = (field.name, f"{snake(self.entity.name)}_{field.name}")
         if field.type_name:
-            return Subject(type_name=field.type_name)
-        return Subject(
-            kind=field.kind, names=(field.name, f"{snake(self.entity.name)}_{field.name}"), label=field.label
-        )
+            return Subject(type_name=field.type_name, names=names)
+        return Subject(kind=field.kind, names=names, label=field.label)
 
     def _shape(self, method: MethodConfig, rpc: Method, target: EntityConfig, table: str) -> Shape:
         """Classify a method, and check its settings in codegen.toml and the entity's message."""

@@ -91,6 +91,7 @@ def build(plan: Plan, full_name: str) -> Request:
     """
     walk = _Walk(plan)
     expression = walk.message(full_name, FieldPath())
+    _check_identities(plan, walk.identities)
     method, known = plan.method, [str(path) for path in walk.paths]
     for key, paths in (("omit", method.omit), ("params", method.params)):
         for path in paths:
@@ -100,7 +101,18 @@ def build(plan: Plan, full_name: str) -> Request:
     for key in ("filters", "sort", "sort_keys"):
         if getattr(method, key) and key not in walk.used:
             raise plan.fail(f"{key} is set, but {full_name} has no field for it", f"remove {key}", key)
-    return Request(expression, tuple(walk.params), frozenset(walk.roles), tuple(walk.keep), walk.uses_identity)
+    return Request(expression, tuple(walk.params), frozenset(walk.roles), tuple(walk.keep), bool(walk.identities))
+
+
+def _check_identities(plan: Plan, found: list[FieldPath]) -> None:
+    """Refuse a request with several fields that may be the entity's own identity: the others are parameters."""
+    if len(found) < 2:
+        return
+    own = next((path for path in found if str(path) in plan.subject.names), found[0])
+    others = ", ".join(f'"{path}" = "{path.last.name}"' for path in found if path != own)
+    what = f"several fields fit the identity of the entity: {', '.join(map(str, found))}"
+    remedy = f"under [{plan.table}], name those that callers set: params = {{ {others} }}; or leave them out with omit"
+    raise plan.fail(what, remedy)
 
 
 class _Walk:
@@ -111,7 +123,8 @@ class _Walk:
         self.params: list[Param] = []
         self.roles: set[str] = set()
         self.keep: list[Code] = []
-        self.uses_identity = False
+        self.identities: list[FieldPath] = []
+        """The fields that the entity's own identity fills in."""
         self.paths: list[FieldPath] = []
         self.used: set[str] = set()
         self._pages = plan.shape.pages
@@ -154,16 +167,21 @@ class _Walk:
             return self.message(field.type_name, path)
         if field.type_name and listing and field.type_name == listing.sort and field.label is not Label.REPEATED:
             return self._sort_by("as_sort", field.type_name)
-        if plan.subject.fits(field, path):
-            self.uses_identity = True
+        if plan.subject.fits(field, path) and not self._is_parameter(path):
+            self.identities.append(path)
             identity = call("self._identity")
             return Listed(identity) if field.label is Label.REPEATED else identity
         if field.type_name and listing and field.type_name == listing.filter and plan.method.filters:
             return self._filters()
-        flat = field.type_name in plan.scope and field.label is Label.OPTIONAL
+        named = str(path) in plan.method.params
+        flat = field.type_name in plan.scope and field.label is Label.OPTIONAL and not named
         if flat and self._is_alone(field, path, owner):
             return self.message(field.type_name, path)
         return self._parameter(field, path, owner)
+
+    def _is_parameter(self, path: FieldPath) -> bool:
+        """Whether codegen.toml names the field, or a field within, as a parameter."""
+        return any(name == str(path) or name.startswith(f"{path}.") for name in self.plan.method.params)
 
     def _is_alone(self, field: Field, path: FieldPath, owner: Message) -> bool:
         """Whether callers can set no other member of the field's oneof, so that the field can always be sent."""

@@ -121,3 +121,46 @@ def test_missing_ok_with_an_entity(fragment: Make, mistakes: Mistakes) -> None:
     told = refusal(fragment(things(body), toml), mistakes)
     assert "[entities.Thing.methods.Drop] missing_ok makes the method return a bool, but returns names Thing" in told
     assert "remove missing_ok or returns" in told
+
+
+TWO_IDS = [
+    ("ThingId id = 1; ThingId other = 2;", "id", "id, other", '"other" = "other"'),
+    ("ThingId other = 1; ThingId id = 2;", "id", "other, id", '"other" = "other"'),
+    ("ThingId source = 1; ThingId target = 2;", "id", "source, target", '"target" = "target"'),
+    ("repeated ThingId ids = 1; ThingId other = 2;", "id", "ids, other", '"other" = "other"'),
+    ("string name = 1; string thing_name = 2;", "name", "name, thing_name", '"thing_name" = "thing_name"'),
+]
+
+
+@pytest.mark.parametrize(("fields", "identity", "several", "line"), TWO_IDS)
+async def test_several_fields_fit_the_identity(
+    fragment: Make, mistakes: Mistakes, fields: str, identity: str, several: str, line: str
+) -> None:
+    body = things(f"message SwapReq {{ {fields} }} service Things {{ rpc Swap(SwapReq) returns (Thing); }}")
+    toml = f'{TOML}identity = "{identity}"\nmethods.Swap = '
+    told = refusal(fragment(body, f"{toml}{{}}\n"), mistakes)
+    assert f"[entities.Thing.methods.Swap] several fields fit the identity of the entity: {several}" in told
+    assert f"params = {{ {line} }}" in told
+    made = fragment(body, f"{toml}{{ params = {{ {line} }} }}\n").generate()
+    types, asked = made.load("messages.test.test"), list[Any]()
+
+    class Things(made.get("services.test.things:ThingsBase")):  # type: ignore[misc]
+        async def swap(self, request: Any, call: ServerCall) -> Any:
+            asked.append(request)
+            return types.Thing()
+
+    own, other = types.ThingId(name="own"), types.ThingId(name="other")
+    name = line.split('"')[1]
+    left = next(part.strip() for part in several.split(",") if part.strip() != name)
+    async with await serve([Things()]) as running, Client(running.endpoint, timeout=20) as client:
+        thing = made.get("entities.thing:ThingBase")(types.Thing(id=own, name="own"), client)
+        await thing.swap.aio(**{name: "other" if identity == "name" else other})
+    sent, given = getattr(asked[0], left), getattr(asked[0], name)
+    assert (sent, given) == (("own", "other") if identity == "name" else ([own] if left == "ids" else own, other))
+
+
+def test_a_request_with_only_another_thing_is_a_class_method(fragment: Make) -> None:
+    body = things("message Req { ThingId other = 1; } service Things { rpc Swap(Req) returns (Thing); }")
+    made = fragment(body, f'{TOML}methods.Swap = {{ params = {{ other = "other" }} }}\n').generate()
+    source = (made.path / "entities/thing.py").read_text("utf-8")
+    assert "def swap(" in source and "_identity()" not in source
