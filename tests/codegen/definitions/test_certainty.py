@@ -164,3 +164,37 @@ def test_a_request_with_only_another_thing_is_a_class_method(fragment: Make) -> 
     made = fragment(body, f'{TOML}methods.Swap = {{ params = {{ other = "other" }} }}\n').generate()
     source = (made.path / "entities/thing.py").read_text("utf-8")
     assert "def swap(" in source and "_identity()" not in source
+
+
+WATCH = """
+message WatchRequest { ThingId id = 1; }
+message WatchAllRequest {}
+service Things {
+  rpc Watch(WatchRequest) returns (stream Thing);
+  rpc WatchAll(WatchAllRequest) returns (stream Thing);
+}
+"""
+
+
+@pytest.mark.parametrize("setting", ["final", "fetch", "made_by"])
+def test_methods_of_an_overlay_need_one(fragment: Make, mistakes: Mistakes, setting: str) -> None:
+    method = f'methods.Watch = {{ {setting} = "mine" }}\n'
+    told = refusal(fragment(things(WATCH), TOML + method), mistakes)
+    assert f"[entities.Thing.methods.Watch] {setting} names a method of the overlay, and Thing has none" in told
+    assert 'under [entities.Thing], add overlay = "package.module:Thing"' in told
+    made = fragment(things(WATCH), f'{TOML}overlay = "things:Thing"\n{method}').generate()
+    assert hasattr(made.get("entities.thing:ThingBase"), "mine")
+
+
+@pytest.mark.parametrize("setting", ["final", "made_by"])
+def test_methods_of_an_overlay_on_messages(fragment: Make, mistakes: Mistakes, setting: str) -> None:
+    toml = f'{TOML}overlay = "things:Thing"\nmethods.Watch = {{ raw = true, {setting} = "mine" }}\n'
+    told = refusal(fragment(things(WATCH), toml), mistakes)
+    assert f"{setting} names a method of an entity, but raw = true yields messages" in told
+    assert f"remove {setting} or raw" in told
+
+
+def test_fetch_without_an_instance(fragment: Make, mistakes: Mistakes) -> None:
+    toml = f'{TOML}overlay = "things:Thing"\nmethods.WatchAll = {{ fetch = "mine" }}\n'
+    told = refusal(fragment(things(WATCH), toml), mistakes)
+    assert "fetch reads the current state of an instance, but test.WatchAllRequest does not identify one" in told
