@@ -21,6 +21,7 @@ from flyte_codegen.names import RESERVED_IN_ENTITY, escape, snake
 from . import docstrings, requests, results
 from .annotations import Types
 from .classify import Case, Shape, check_settings, classify
+from .listings import items_of
 from .model import Hook, PyMethod
 from .parameters import signature
 from .requests import Plan, Subject
@@ -81,6 +82,7 @@ class MethodLinker:
             method=config,
             shape=shape,
             subject=self._subject(config, shape),
+            items=items_of(self.api, target, config, shape.items.last.type_name if shape.items else rpc.response),
             identity=find(self.api, self.api.messages.get(target.message), target.identity),
             table=table,
         )

@@ -14,13 +14,13 @@ from flyte_codegen.definitions.field_paths import FieldPath
 from flyte_codegen.definitions.model import Api, Field, Label, Message
 from flyte_codegen.diagnostics import CodegenError, fail
 from flyte_codegen.kinds.code import Call, Code, Listed, Literal, Name, Or, UnlessNone, call, optional
-from flyte_codegen.kinds.methods import Param
+from flyte_codegen.kinds.methods import LIST, Param
 from flyte_codegen.names import RESERVED_AS_PARAMETER, escape
 from flyte_codegen.text import sentence
 
 from .annotations import PLAIN, Types
 from .classify import Shape
-from .listings import Listing, sort_by
+from .listings import Items, Listing, sort_by
 from .scope import value_of
 
 
@@ -51,6 +51,7 @@ class Plan:
         scope: The roles of fields by message.
         types: The names of types in the entity's module.
         subject: The entity that an instance method acts on.
+        items: The properties of the items of a list.
         identity: The identity of the entity that the method returns, if its message has the field.
         table: The method's table in codegen.toml, for errors.
     """
@@ -63,6 +64,7 @@ class Plan:
     method: MethodConfig
     shape: Shape
     subject: Subject
+    items: Items
     identity: FieldPath | None
     table: str
 
@@ -98,7 +100,12 @@ def build(plan: Plan, full_name: str) -> Request:
             if path not in known:
                 what = f"{key} names {path}, which is not a field that callers of {full_name} set"
                 raise plan.fail(what, nearest(path, known), key)
-    for key in ("filters", "sort", "sort_keys"):
+    if method.filters and "filters" not in walk.used:
+        walk.local_filters(full_name)
+    if walk.keep and plan.shape.kind is not LIST:
+        what = f"filters has some that drop items on the client, which only lists do; this is a {plan.shape.kind.name}"
+        raise plan.fail(what, "remove the filters of the kinds local and prefix", "filters")
+    for key in ("sort", "sort_keys"):
         if getattr(method, key) and key not in walk.used:
             raise plan.fail(f"{key} is set, but {full_name} has no field for it", f"remove {key}", key)
     return Request(expression, tuple(walk.params), frozenset(walk.roles), tuple(walk.keep), bool(walk.identities))
@@ -189,7 +196,19 @@ class _Walk:
         return all(f.deprecated or str(path.parent / f) in self.plan.method.omit for f in others)
 
     def _listing(self) -> Listing:
-        return Listing(self.plan.config, self.plan.types, self.plan.method, self.plan.table)
+        plan = self.plan
+        return Listing(plan.config, plan.types, plan.method, plan.table, plan.items)
+
+    def local_filters(self, full_name: str) -> None:
+        """Take the filters of a list whose request has no field for them: the client drops the other items."""
+        filters = self._listing().filters()
+        self.used.add("filters")
+        if filters.of_server:
+            what = f"filters is set, but {full_name} has no field for {', '.join(filters.of_server)}"
+            remedy = 'remove them from filters, or set kind = "local" to filter on the client'
+            raise self.plan.fail(what, remedy, "filters")
+        self.params += filters.params
+        self.keep += filters.keep
 
     def _filters(self) -> Code:
         self.used.add("filters")

@@ -198,3 +198,85 @@ def test_fetch_without_an_instance(fragment: Make, mistakes: Mistakes) -> None:
     toml = f'{TOML}overlay = "things:Thing"\nmethods.WatchAll = {{ fetch = "mine" }}\n'
     told = refusal(fragment(things(WATCH), toml), mistakes)
     assert "fetch reads the current state of an instance, but test.WatchAllRequest does not identify one" in told
+
+
+LIST = """
+enum Size { SIZE_SMALL = 0; SIZE_LARGE = 1; }
+message Lamp { string name = 1; int32 watts = 2; optional bool lit = 3; Size size = 4; repeated string tags = 5; ThingId id = 6; }
+message ListLampsRequest {}
+message ListLampsResponse { repeated Lamp lamps = 1; }
+service Lamps { rpc ListLamps(ListLampsRequest) returns (ListLampsResponse); }
+"""
+LAMPS = """
+[filters]
+watts = { kind = "local", doc = "Only lamps of this power." }
+lit = { kind = "local", doc = "Only lamps that are lit, or that are not." }
+size = { kind = "local", doc = "Only lamps of this size." }
+name = { kind = "local", doc = "Only the lamp of this name." }
+price = { kind = "local", doc = "Only lamps of this price." }
+tags = { kind = "local", doc = "Only lamps with this tag." }
+power = { kind = "prefix", field = "watts", doc = "Only lamps whose power begins with this." }
+remote = { kind = "equal", field = "name", doc = "Only the lamp of this name." }
+
+[entities.Lamp]
+service = "test.Lamps"
+identity = "name"
+properties = ["name", "watts", "lit", "size", "tags"]
+methods.ListLamps = { filters = FILTERS }
+"""
+
+
+async def test_local_filters_without_a_filter_message(fragment: Make) -> None:
+    made = fragment(things(LIST), LAMPS.replace("FILTERS", '["watts", "lit", "size", "name"]')).generate()
+    types = made.load("messages.test.test")
+    signature = (made.path / "entities/lamp.py").read_text("utf-8")
+    for param in ("watts: int | None", "lit: bool | None", "size: Size | None", "name: str | None"):
+        assert param in signature
+
+    class Lamps(made.get("services.test.lamps:LampsBase")):  # type: ignore[misc]
+        async def list_lamps(self, request: Any, call: ServerCall) -> Any:
+            lamps = [types.Lamp(name=f"{n}", watts=n, lit=n > 1, size=types.Size(n % 2)) for n in range(4)]
+            return types.ListLampsResponse(lamps=lamps)
+
+    async with await serve([Lamps()]) as running, Client(running.endpoint, timeout=20) as client:
+        lamp = made.get("entities.lamp:LampBase")
+
+        async def names(**filters: Any) -> list[str]:
+            return [item.name async for item in lamp.listall(client=client, **filters)]
+
+        assert await names() == ["0", "1", "2", "3"]
+        assert await names(watts=2) == ["2"]
+        assert await names(lit=False) == ["0", "1"]
+        assert await names(size=types.Size.LARGE, lit=True) == ["3"]
+        assert await names(name="1") == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint", "remedy"),
+    [
+        ("price", "filters names price, which reads price, but Lamp has no such property", "set field to one of: name, watts,"),
+        ("tags", "filters names tags, which reads tags, a repeated string", "filters of the kind local take a single bool or"),
+        ("power", "filters names power, which reads watts, a int32", "filters of the kind prefix take a single string"),
+        ("watt", "filters names watt, which is not defined", "did you mean watts"),
+        ("remote", "filters is set, but test.ListLampsRequest has no field for remote", 'set kind = "local"'),
+    ],
+)  # fmt: skip
+def test_filters_that_the_items_do_not_have(
+    fragment: Make, mistakes: Mistakes, name: str, complaint: str, remedy: str
+) -> None:
+    told = refusal(fragment(things(LIST), LAMPS.replace("FILTERS", f'["{name}"]')), mistakes)
+    assert complaint in told
+    assert remedy.lower() in told.lower()
+
+
+def test_filters_on_the_properties_of_an_overlay(fragment: Make) -> None:
+    toml = LAMPS.replace("FILTERS", '["price"]').replace("[entities.Lamp]", '[entities.Lamp]\noverlay = "lamps:Lamp"')
+    source = (fragment(things(LIST), toml).generate().path / "entities/lamp.py").read_text("utf-8")
+    assert "price: str | None" in source
+
+
+def test_local_filters_of_a_watch(fragment: Make, mistakes: Mistakes) -> None:
+    body = LIST.replace("returns (List", "returns (stream List")
+    toml = LAMPS.replace("filters = FILTERS", 'kind = "watch", items = "lamps", on = "class", filters = ["name"]')
+    told = refusal(fragment(things(body), toml), mistakes)
+    assert "filters has some that drop items on the client, which only lists do; this is a watch" in told
