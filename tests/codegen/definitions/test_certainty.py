@@ -280,3 +280,44 @@ def test_local_filters_of_a_watch(fragment: Make, mistakes: Mistakes) -> None:
     toml = LAMPS.replace("filters = FILTERS", 'kind = "watch", items = "lamps", on = "class", filters = ["name"]')
     told = refusal(fragment(things(body), toml), mistakes)
     assert "filters has some that drop items on the client, which only lists do; this is a watch" in told
+
+
+EITHER = """
+message Request { string name = 1; }
+message Reply { oneof what { Thing thing = 1; string error = 2; } }
+service Things {
+  rpc WatchThings(Request) returns (stream Reply);
+  rpc GetThing(Request) returns (Reply);
+  rpc CreateThing(Request) returns (Reply);
+  rpc Renew(Request) returns (Reply);
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("method", "whole"),
+    [
+        ('WatchThings = { on = "class"', "raw = true"),
+        ("GetThing = { ", 'kind = "call"'),
+        ("CreateThing = { ", 'kind = "call"'),
+        ('Renew = { returns = "Thing"', ""),
+    ],
+)
+def test_a_result_that_is_one_of_several(fragment: Make, mistakes: Mistakes, method: str, whole: str) -> None:
+    comma = "" if method.endswith("{ ") else ", "
+    toml = f"{TOML}methods.{method}"
+    told = refusal(fragment(things(EITHER), f"{toml} }}\n"), mistakes)
+    name = method.partition(" ")[0]
+    assert f"test.Things.{name} replies with thing or, in the same oneof, with error" in told
+    assert 'add items = "thing", which passes over other replies' in told and (whole or "remove returns") in told
+    single = fragment(things(EITHER), f'{toml}{comma}items = "thing" }}\n').generate()
+    assert "reply.thing" in (single.path / "entities/thing.py").read_text("utf-8")
+    if whole:
+        every = fragment(things(EITHER), f"{toml}{comma}{whole} }}\n").generate()
+        assert "reply.thing" not in (every.path / "entities/thing.py").read_text("utf-8")
+
+
+def test_a_oneof_with_one_member_is_certain(fragment: Make) -> None:
+    body = EITHER.replace(" string error = 2;", "")
+    made = fragment(things(body), f"{TOML}methods.GetThing = {{}}\n").generate()
+    assert "reply.thing" in (made.path / "entities/thing.py").read_text("utf-8")
