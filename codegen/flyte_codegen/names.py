@@ -114,6 +114,15 @@ def snake(name: str) -> str:
     return "_".join(words) or name
 
 
+def begins_with(name: str, verb: str) -> bool:
+    """Whether the first word of a CamelCase name is `verb`.
+
+    >>> begins_with("ListRuns", "List"), begins_with("List", "List"), begins_with("Listen", "List")
+    (True, True, False)
+    """
+    return name.startswith(verb) and not name[len(verb) :][:1].islower()
+
+
 def json_name(field: str) -> str:
     """Return protoc's default JSON name of a field."""
     head, *rest = field.split("_")

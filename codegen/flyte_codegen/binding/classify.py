@@ -9,6 +9,7 @@ from flyte_codegen.definitions.field_paths import FieldPath, find
 from flyte_codegen.definitions.model import Api, Field, Label, Message, Method
 from flyte_codegen.diagnostics import CodegenError, fail
 from flyte_codegen.kinds.methods import CALL, CREATE, GET, LIST, METHOD_KINDS, SETTINGS, STREAM, WATCH, MethodKind
+from flyte_codegen.names import begins_with
 
 from .paging import Pages, has_next_token, pages_of, unused_fields
 
@@ -64,8 +65,24 @@ class Case:
 
     @property
     def single(self) -> FieldPath:
-        """The path of a single result: set, or the only message in the reply; empty if that is ambiguous or the reply."""
-        return self.items or only_message(self.reply, self.made_of)
+        """The path of a single result: set, or the only message in the reply; empty if that is ambiguous or the reply.
+
+        Raises:
+            CodegenError: The only message is one of several members of a oneof. Replies with another member have no result.
+        """
+        if self.items:
+            return self.items
+        found = only_message(self.reply, self.made_of)
+        oneof = self.reply.oneofs.get(found.last.oneof, []) if found else []
+        if len(oneof) < 2:
+            return found
+        others = ", ".join(field.name for field in oneof if field != found.last)
+        what = f"{self.method.full_name} replies with {found} or, in the same oneof, with {others}"
+        whole = "raw = true for whole replies" if self.method.server_streaming else 'kind = "call" for whole replies'
+        if self.config.kind == CALL.name or self.config.returns:
+            whole = "remove returns for whole replies"
+        remedy = f'under [{self.table}], add items = "{found}", which passes over other replies, or {whole}'
+        raise self.fail(what, remedy)
 
     def fail(self, message: str, remedy: str) -> CodegenError:
         """Return an error at the RPC."""
@@ -150,7 +167,7 @@ def _streamed(case: Case, chosen: MethodKind | None) -> Shape:
 
 
 def _is_named(case: Case, verb: str) -> bool:
-    return case.method.name.startswith(verb)
+    return begins_with(case.method.name, verb)
 
 
 def _why(case: Case, otherwise: str) -> str:
@@ -187,7 +204,7 @@ def _is_items(field: Field) -> bool:
 
 def _holds(case: Case) -> bool:
     """Whether the reply is the message that the result is made of, or contains it."""
-    path = case.single
+    path = case.items or only_message(case.reply, case.made_of)
     return bool(case.made_of) and case.made_of == (path.last.type_name if path else case.reply.full_name)
 
 

@@ -21,6 +21,7 @@ from flyte_codegen.names import RESERVED_IN_ENTITY, escape, snake
 from . import docstrings, requests, results
 from .annotations import Types
 from .classify import Case, Shape, check_settings, classify
+from .listings import items_of
 from .model import Hook, PyMethod
 from .parameters import signature
 from .requests import Plan, Subject
@@ -66,6 +67,9 @@ class MethodLinker:
         Raises:
             CodegenError: The table does not fit the RPC, or the RPC does not fit an entity.
         """
+        if config.missing_ok and config.returns:
+            what = f"missing_ok makes the method return a bool, but returns names {config.returns}"
+            raise self._fail(what, "remove missing_ok or returns", config)
         service, rpc = self._rpc(config)
         target, table = self._target(config), table_of(self.entity, config.table)
         shape = self._shape(config, rpc, target, table)
@@ -78,15 +82,20 @@ class MethodLinker:
             method=config,
             shape=shape,
             subject=self._subject(config, shape),
+            items=items_of(self.api, target, config, shape.items.last.type_name if shape.items else rpc.response),
             identity=find(self.api, self.api.messages.get(target.message), target.identity),
             table=table,
         )
+        self._check_hooks(config, target)
         ref = Attribute(self.types.service(service), rpc.constant)
         request = requests.build(plan, rpc.request)
         on_class, scope = not request.uses_identity, scope_of(self.config, request.roles)
         if on_class and config.on == "instance":
             what = f'on = "instance", but {rpc.request} has no field that identifies the entity'
             raise self._fail(what, "remove on", config)
+        if on_class and config.fetch:
+            what = f"fetch reads the current state of an instance, but {rpc.request} does not identify one"
+            raise self._fail(what, "remove fetch", config)
         made_signature = signature(
             shape,
             request.params,
@@ -128,6 +137,18 @@ class MethodLinker:
         table = table_of(self.entity, method.table)
         return fail(self.config.source.at_table(table), f"[{table}] {what}", remedy)
 
+    def _check_hooks(self, method: MethodConfig, target: EntityConfig) -> None:
+        """Refuse settings that name a method of an overlay where no overlay can have it."""
+        for name in ("final", "made_by"):
+            if method.raw and getattr(method, name):
+                what = f"{name} names a method of an entity, but raw = true yields messages"
+                raise self._fail(what, f"remove {name} or raw", method)
+        for name, owner in (("final", target), ("fetch", self.entity), ("made_by", self.entity)):
+            if getattr(method, name) and not owner.overlay:
+                what = f"{name} names a method of the overlay, and {owner.name} has none"
+                line = f'overlay = "package.module:{owner.name}"'
+                raise self._fail(what, f"under [{table_of(owner)}], add {line}, the class that has it", method)
+
     def _rpc(self, method: MethodConfig) -> tuple[Service, Method]:
         name = self.entity.full_name(method)
         every = {m.full_name: (s, m) for s in self.api.services() for m in s.methods}
@@ -150,11 +171,10 @@ class MethodLinker:
         if method.on == "class" or not (acts or method.on == "instance"):
             return Subject()
         field: Field = self.identity.last
+        names = (field.name, f"{snake(self.entity.name)}_{field.name}")
         if field.type_name:
-            return Subject(type_name=field.type_name)
-        return Subject(
-            kind=field.kind, names=(field.name, f"{snake(self.entity.name)}_{field.name}"), label=field.label
-        )
+            return Subject(type_name=field.type_name, names=names)
+        return Subject(kind=field.kind, names=names, label=field.label)
 
     def _shape(self, method: MethodConfig, rpc: Method, target: EntityConfig, table: str) -> Shape:
         """Classify a method, and check its settings in codegen.toml and the entity's message."""

@@ -14,13 +14,13 @@ from flyte_codegen.definitions.field_paths import FieldPath
 from flyte_codegen.definitions.model import Api, Field, Label, Message
 from flyte_codegen.diagnostics import CodegenError, fail
 from flyte_codegen.kinds.code import Call, Code, Listed, Literal, Name, Or, UnlessNone, call, optional
-from flyte_codegen.kinds.methods import Param
+from flyte_codegen.kinds.methods import LIST, Param
 from flyte_codegen.names import RESERVED_AS_PARAMETER, escape
 from flyte_codegen.text import sentence
 
 from .annotations import PLAIN, Types
 from .classify import Shape
-from .listings import Listing, sort_by
+from .listings import Items, Listing, sort_by
 from .scope import value_of
 
 
@@ -51,6 +51,7 @@ class Plan:
         scope: The roles of fields by message.
         types: The names of types in the entity's module.
         subject: The entity that an instance method acts on.
+        items: The properties of the items of a list.
         identity: The identity of the entity that the method returns, if its message has the field.
         table: The method's table in codegen.toml, for errors.
     """
@@ -63,6 +64,7 @@ class Plan:
     method: MethodConfig
     shape: Shape
     subject: Subject
+    items: Items
     identity: FieldPath | None
     table: str
 
@@ -91,16 +93,33 @@ def build(plan: Plan, full_name: str) -> Request:
     """
     walk = _Walk(plan)
     expression = walk.message(full_name, FieldPath())
+    _check_identities(plan, walk.identities)
     method, known = plan.method, [str(path) for path in walk.paths]
     for key, paths in (("omit", method.omit), ("params", method.params)):
         for path in paths:
             if path not in known:
                 what = f"{key} names {path}, which is not a field that callers of {full_name} set"
                 raise plan.fail(what, nearest(path, known), key)
-    for key in ("filters", "sort", "sort_keys"):
+    if method.filters and "filters" not in walk.used:
+        walk.local_filters(full_name)
+    if walk.keep and plan.shape.kind is not LIST:
+        what = f"filters has some that drop items on the client, which only lists do; this is a {plan.shape.kind.name}"
+        raise plan.fail(what, "remove the filters of the kinds local and prefix", "filters")
+    for key in ("sort", "sort_keys"):
         if getattr(method, key) and key not in walk.used:
             raise plan.fail(f"{key} is set, but {full_name} has no field for it", f"remove {key}", key)
-    return Request(expression, tuple(walk.params), frozenset(walk.roles), tuple(walk.keep), walk.uses_identity)
+    return Request(expression, tuple(walk.params), frozenset(walk.roles), tuple(walk.keep), bool(walk.identities))
+
+
+def _check_identities(plan: Plan, found: list[FieldPath]) -> None:
+    """Refuse a request with several fields that may be the entity's own identity: the others are parameters."""
+    if len(found) < 2:
+        return
+    own = next((path for path in found if str(path) in plan.subject.names), found[0])
+    others = ", ".join(f'"{path}" = "{path.last.name}"' for path in found if path != own)
+    what = f"several fields fit the identity of the entity: {', '.join(map(str, found))}"
+    remedy = f"under [{plan.table}], name those that callers set: params = {{ {others} }}; or leave them out with omit"
+    raise plan.fail(what, remedy)
 
 
 class _Walk:
@@ -111,7 +130,8 @@ class _Walk:
         self.params: list[Param] = []
         self.roles: set[str] = set()
         self.keep: list[Code] = []
-        self.uses_identity = False
+        self.identities: list[FieldPath] = []
+        """The fields that the entity's own identity fills in."""
         self.paths: list[FieldPath] = []
         self.used: set[str] = set()
         self._pages = plan.shape.pages
@@ -127,12 +147,22 @@ class _Walk:
             if field.deprecated or str(here) in plan.method.omit:
                 continue
             if role := roles.get(field.name):
+                self._check_role(field, here, message)
                 # Every client has an organization, possibly empty. The others may be unset, so the scope checks them.
                 self.roles |= {role} - {ORG}
                 arguments.append((field.py_name, value_of(role)))
             elif value := self._argument(field, here, message):
                 arguments.append((field.py_name, value))
         return Call(plan.types.message(full_name), (), tuple(arguments))
+
+    def _check_role(self, field: Field, path: FieldPath, owner: Message) -> None:
+        """Refuse a part of the scope that shares a oneof: a message holds only one of its members."""
+        if self._is_alone(field, path, owner):
+            return
+        others = [str(path.parent / f) for f in _others(field, owner)]
+        what = f"the client fills in {path}, which is in one oneof with {', '.join(others)}; only one of them can be sent"
+        omitted = ", ".join(f'"{name}"' for name in others)
+        raise self.plan.fail(what, f"under [{self.plan.table}], add omit = [{omitted}], or omit {path} instead")
 
     def _argument(self, field: Field, path: FieldPath, owner: Message) -> Code | None:
         plan, listing = self.plan, self.plan.config.listing
@@ -144,16 +174,21 @@ class _Walk:
             return self.message(field.type_name, path)
         if field.type_name and listing and field.type_name == listing.sort and field.label is not Label.REPEATED:
             return self._sort_by("as_sort", field.type_name)
-        if plan.subject.fits(field, path):
-            self.uses_identity = True
+        if plan.subject.fits(field, path) and not self._is_parameter(path):
+            self.identities.append(path)
             identity = call("self._identity")
             return Listed(identity) if field.label is Label.REPEATED else identity
         if field.type_name and listing and field.type_name == listing.filter and plan.method.filters:
             return self._filters()
-        flat = field.type_name in plan.scope and field.label is Label.OPTIONAL
+        named = str(path) in plan.method.params
+        flat = field.type_name in plan.scope and field.label is Label.OPTIONAL and not named
         if flat and self._is_alone(field, path, owner):
             return self.message(field.type_name, path)
         return self._parameter(field, path, owner)
+
+    def _is_parameter(self, path: FieldPath) -> bool:
+        """Whether codegen.toml names the field, or a field within, as a parameter."""
+        return any(name == str(path) or name.startswith(f"{path}.") for name in self.plan.method.params)
 
     def _is_alone(self, field: Field, path: FieldPath, owner: Message) -> bool:
         """Whether callers can set no other member of the field's oneof, so that the field can always be sent."""
@@ -161,7 +196,19 @@ class _Walk:
         return all(f.deprecated or str(path.parent / f) in self.plan.method.omit for f in others)
 
     def _listing(self) -> Listing:
-        return Listing(self.plan.config, self.plan.types, self.plan.method, self.plan.table)
+        plan = self.plan
+        return Listing(plan.config, plan.types, plan.method, plan.table, plan.items)
+
+    def local_filters(self, full_name: str) -> None:
+        """Take the filters of a list whose request has no field for them: the client drops the other items."""
+        filters = self._listing().filters()
+        self.used.add("filters")
+        if filters.of_server:
+            what = f"filters is set, but {full_name} has no field for {', '.join(filters.of_server)}"
+            remedy = 'remove them from filters, or set kind = "local" to filter on the client'
+            raise self.plan.fail(what, remedy, "filters")
+        self.params += filters.params
+        self.keep += filters.keep
 
     def _filters(self) -> Code:
         self.used.add("filters")

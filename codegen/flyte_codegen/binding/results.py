@@ -11,6 +11,7 @@ from flyte_codegen.definitions.field_paths import FieldPath
 from flyte_codegen.definitions.model import Api, Method
 from flyte_codegen.kinds.code import Attribute, Code, Listed, Literal, Name, Of, call
 from flyte_codegen.kinds.methods import GET, STREAM, MethodKind
+from flyte_codegen.names import begins_with
 
 from .annotations import Types
 from .classify import Shape
@@ -120,7 +121,7 @@ def decorator(kind: MethodKind, one: Code) -> str:
 
 def default_name(rpc: Method, kind: MethodKind) -> str:
     """Return the default name of a method."""
-    if kind is STREAM and rpc.name.startswith("List"):
+    if kind is STREAM and begins_with(rpc.name, "List"):
         return "listall"
     return kind.method or rpc.py_name.split("_")[0]
 

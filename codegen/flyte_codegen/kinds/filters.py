@@ -69,6 +69,14 @@ class FilterKind:
     """The functions of the servers that it uses: members of the enum `function` of the filter message."""
     runtime: tuple[str, ...] = ()
     """The functions of the runtime that it calls."""
+    reads: frozenset[str] | None = None
+    """The types of the property of the items that it compares on the client; None for a filter of the server alone."""
+
+
+_TEXT = frozenset({"string"})
+_COMPARABLE = _TEXT | frozenset(
+    "bool bytes double enum fixed32 fixed64 float int32 int64 sfixed32 sfixed64 sint32 sint64 uint32 uint64".split()
+)
 
 
 def _simple(function: str, annotation: Code) -> Callable[[FilterParam, Types], Filter]:
@@ -161,6 +169,7 @@ FILTER_KINDS: Mapping[str, FilterKind] = {
             _prefix,
             functions=("CONTAINS",),
             runtime=("containing", "beginning"),
+            reads=_TEXT,
         ),
         FilterKind(
             "time",
@@ -186,10 +195,11 @@ FILTER_KINDS: Mapping[str, FilterKind] = {
         FilterKind("message", "Filter messages, for fields without a parameter.", _messages),
         FilterKind(
             "local",
-            "A string that a property of the entity must equal; for fields that the server can't filter by. The client drops "
+            "A value that a property of the entity must equal; for fields that the server can't filter by. The client drops "
             "the other items.",
             _local,
             runtime=("having",),
+            reads=_COMPARABLE,
         ),
         FilterKind(
             "fixed",

@@ -105,7 +105,7 @@ def paged(
             if names[0]:
                 setattr(holder, names[0], size)
             if at:
-                setattr(holder, names[1], _token_from_text(at, getattr(holder, names[1])))
+                setattr(holder, names[1], _token_from_text(at, type(holder).specs()[names[1]].kind))
         try:
             reply = await unary(client, rpc, page_request)
         except InvalidArgumentError as error:
@@ -125,16 +125,20 @@ def _token_as_text(token: str | bytes | int | None) -> str:
     return base64.urlsafe_b64encode(token).decode() if isinstance(token, bytes) else str(token or "")
 
 
-def _token_from_text(token: str, unset: object) -> str | bytes | int:
-    """Convert a token to the type of its field in the request, which `unset` has.
+def _token_from_text(token: str, kind: str) -> str | bytes | int:
+    """Convert a token to the type of its field in the request. An unset field may be None, so its value has no type.
+
+    Args:
+        token: The token as text.
+        kind: The protobuf type of the field.
 
     Raises:
         ValueError: It is no token of this listing.
     """
     try:
-        if isinstance(unset, bytes):
+        if kind == "bytes":
             return base64.b64decode(token, altchars=b"-_", validate=True)
-        return int(token) if isinstance(unset, int) else token
+        return token if kind == "string" else int(token)
     except ValueError:
         raise ValueError(f"{token!r} is not a page token of this listing") from None
 

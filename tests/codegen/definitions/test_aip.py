@@ -94,6 +94,7 @@ async def test_a_watch_whose_items_contain_the_thing(fragment: Callable[..., Fra
     message = "test.Pen"
     service = "test.Pens"
     identity = "name"
+    overlay = "pens:MyPen"
     [entities.Pen.methods]
     WatchPens = { name = "watchall", items = "seen", made_by = "_seen" }
     """
