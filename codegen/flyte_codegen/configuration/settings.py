@@ -13,6 +13,8 @@ import attrs
 
 from flyte_codegen.diagnostics import CodegenError, Diagnostic, fail
 from flyte_codegen.kinds.filters import FILTER_KINDS, FilterParam
+from flyte_codegen.kinds.methods import CLIENT, METHOD_KINDS
+from flyte_codegen.names import RESERVED_AS_PARAMETER
 
 from .lines import Source, is_table, parsed
 from .reading import read_table
@@ -25,6 +27,10 @@ ORG = "org"
 """The role that comes from the client alone."""
 STANDARD_ROLES = (ORG, "project", "domain")
 _OURS = "@flyte"
+_NOT_ROLES = RESERVED_AS_PARAMETER | {
+    param.name for kind in METHOD_KINDS.values() for param in (*kind.parameters, CLIENT)
+}
+"""Names that a role can't have: it is a parameter of methods, beside those that methods have by themselves."""
 _ALIKE = ("message", "identity", "properties")
 """The keys that `like` takes from another entity."""
 
@@ -141,6 +147,9 @@ def _effects(section: Section) -> dict[str, str]:
 
 def _roles(section: Section) -> dict[str, tuple[str, ...]]:
     section.check_names()
+    for name in section.table:
+        if is_name(name) and (name in _NOT_ROLES or name.startswith("_")):
+            section.refuse(name, "can't be a role: generated methods use the name", "choose another name for the role")
     roles = {name: section.texts(name) for name in section.table} or dict.fromkeys(STANDARD_ROLES, ())
     fields = [field for names in roles.values() for field in names]
     for name, names in roles.items():
