@@ -15,6 +15,8 @@ from flyte_codegen.kinds.filters import FILTER_KINDS
 from flyte_codegen.names import snake
 from flyte_codegen.python.type_names import Naming, importable
 
+from . import scope
+
 
 def check(api: Api, config: Config) -> list[Diagnostic]:
     """Return errors for unsupported definitions and for nonexistent names in codegen.toml.
@@ -49,6 +51,7 @@ def check(api: Api, config: Config) -> list[Diagnostic]:
         *_homonyms(config),
         *_listing(api, config),
         *_lengths(api, config),
+        *scope.check(api, config),
     ]
 
 

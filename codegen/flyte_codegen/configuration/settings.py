@@ -107,12 +107,14 @@ def _config(top: Section, root: Path) -> Config:
         section.refuse("protos", "is empty", "list the folders with your .proto files")
     section = top.section("output")
     output = read_table(Output, section)
+    section.refuse_empty("path")
     path = output.path or f"generated/{output.package.replace('.', '/')}"
     inputs = (root, *(root / p for p in (*source.protos, *output.templates)))
     if any(folder.resolve().is_relative_to((root / path).resolve()) for folder in inputs):
         section.refuse("path", f"is {path!r}, which contains inputs of the generator", "choose a separate folder")
     roles = _roles(top.section("roles"))
     listing = top.section("listing")
+    listing.refuse_empty("request", "filter", "sort", "filters_field", "sort_field")
     config = Config(
         source=top.source,
         protos=tuple(root / p for p in source.protos),
@@ -156,6 +158,9 @@ def _roles(section: Section) -> dict[str, tuple[str, ...]]:
         for field in names:
             if fields.count(field) > 1:
                 section.refuse(name, f"has the field {field}, which is listed twice", "list each field once")
+        if section.table.get(name) == []:
+            remedy = f'name the fields that hold it, such as {name} = ["{name}"], or remove the line'
+            section.refuse(name, "is empty", remedy)
     return roles
 
 
@@ -196,6 +201,7 @@ def _rules(top: Section) -> dict[str, Mapping[str, Any]]:
 def _filter(name: str, section: Section) -> FilterParam:
     if "param" not in section.table and not is_name(name):
         section.refuse("", "is not a valid Python name", 'add param = "..."')
+    section.refuse_empty("field", "enum")
     made = read_table(FilterParam, section, name=name)
     kind = FILTER_KINDS.get(made.kind, FILTER_KINDS["equal"])
     for key in kind.keys:
@@ -224,6 +230,7 @@ def _entity(name: str, section: Section, others: Mapping[str, Section], overlay:
         _method(label, table.over(settings.get(label)) if is_table(settings) else table)
         for label, table in section.sections("methods")
     )
+    section.refuse_empty("like", "message", "service", "identity", "summary_of")
     made = read_table(EntityConfig, section, name=name, methods=methods)
     if not made.message and not made.service:
         section.refuse("message", "is missing", 'add message = "...", or service for the message of its package')
@@ -238,6 +245,7 @@ def _message(entity: str, table: Mapping[str, Any]) -> str:
 
 
 def _method(label: str, section: Section) -> MethodConfig:
+    section.refuse_empty("rpc", "returns")
     made = read_table(MethodConfig, section, table=label)
     if made.rpc and not made.name and not is_name(label):
         section.refuse("", "is not a valid Python name", 'add name = "..."')

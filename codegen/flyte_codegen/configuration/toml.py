@@ -58,6 +58,7 @@ class Section:
         value = self.text(key, default)
         if value and not pattern.fullmatch(value):
             self._report(key, f"{self._at(key)} is {value!r}, which is not {what}")
+        self.refuse_empty(key)
         return value
 
     def name(self, key: str) -> str:
@@ -111,6 +112,12 @@ class Section:
     def refuse(self, key: str, why: str, remedy: str = "") -> None:
         """Report an error about the value at a key."""
         self._report(key, f"{self._at(key)} {why}", remedy)
+
+    def refuse_empty(self, *keys: str) -> None:
+        """Report keys that are set to an empty string, where that means nothing."""
+        for key in keys:
+            if self.table.get(key) == "":
+                self.refuse(key, "is empty", "set a value, or remove the line")
 
     def section(self, key: str) -> Section:
         """Return the table at a key; an empty one if it is missing."""
