@@ -147,6 +147,9 @@ class _Linker:
         return found
 
     def _identity_path(self, message: Message) -> FieldPath:
+        if self.entity.identity == "id" and not message.field("id"):
+            what = f"{self.entity.message} has no field id, the default of identity"
+            raise self._fail(what, 'add identity = "PATH", with the path of the field that tells one from another')
         path = self._path(message, self.entity.identity, "identity")
         if path.last.label in (Label.REPEATED, Label.MAP):
             raise self._fail(f"identity names {path}, which is a repeated field", "name a singular field", "identity")

@@ -232,7 +232,11 @@ def _entity(name: str, section: Section, others: Mapping[str, Section], overlay:
     )
     section.refuse_empty("like", "message", "service", "identity", "summary_of")
     made = read_table(EntityConfig, section, name=name, methods=methods)
-    if not made.message and not made.service:
+    unnamed = [] if made.service else [method.table for method in methods if "." not in method.rpc]
+    if unnamed and not section.table.get("service"):
+        what = f"is missing, but the RPCs of {', '.join(unnamed)} are looked up in it"
+        section.refuse("service", what, 'add service = "package.Service", or give the full names of the RPCs')
+    elif not made.message and not made.service:
         section.refuse("message", "is missing", 'add message = "...", or service for the message of its package')
     overlay = f"{overlay}:{name}" if overlay else ""
     return attrs.evolve(made, message=_message(name, section.table), overlay=made.overlay or overlay)

@@ -122,6 +122,7 @@ kind = "equals"
 
 [entities.Book]
 message = "library.Book"
+service = "library.LibraryService"
 identity = 5
 methods.Get = { name = "get", itms = "x" }
 

@@ -265,6 +265,26 @@ def test_an_identity_of_several(fragment: Make, mistakes: Mistakes) -> None:
     assert "identity names name, which is a repeated field" in only.message
 
 
+def test_a_message_without_an_id(fragment: Make, mistakes: Mistakes) -> None:
+    toml = THING.replace('identity = "name"\n', "")
+    (only,) = mistakes(fragment(proto(SERVICE), toml))
+    assert only.message == "[entities.Thing] test.Thing has no field id, the default of identity"
+    assert only.remedy.startswith('add identity = "PATH"')
+    assert only.place == "codegen.toml:6"
+
+
+def test_methods_without_a_service(fragment: Make, mistakes: Mistakes) -> None:
+    """One error for all of them. A full name needs no service."""
+    methods = f"{METHODS}Get = {{}}\nof = {{ rpc = 'Watch' }}\n'test.Things.Get' = {{ name = 'other' }}\n"
+    made = fragment(proto(SERVICE), methods.replace('service = "test.Things"\n', ""))
+    (only,) = mistakes(made)
+    assert only.message == "[entities.Thing] service is missing, but the RPCs of Get, of are looked up in it"
+    assert only.remedy.startswith('add service = "package.Service"')
+    text = made.config_path.read_text("utf-8").replace("Get = {}\nof = { rpc = 'Watch' }\n", "")
+    made.config_path.write_text(text, "utf-8")
+    assert "entities/thing.py" in made.outcome().files
+
+
 def test_a_runtime_that_is_not_there(fragment: Make, mistakes: Mistakes) -> None:
     (only,) = mistakes(fragment(proto(SERVICE), THING, output='runtime = "no_such.runtime"'))
     assert "no_such.runtime, which is not installed here" in only.message
