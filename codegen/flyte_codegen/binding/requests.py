@@ -97,6 +97,10 @@ def build(plan: Plan, full_name: str) -> Request:
             if path not in known:
                 what = f"{key} names {path}, which is not a field that callers of {full_name} set"
                 raise plan.fail(what, nearest(path, known), key)
+    for path in method.params:
+        if path not in walk.named:
+            what = f"params names {path}, which is no parameter: the client fills it in, or nobody sets it"
+            raise plan.fail(what, "remove it from params", "params")
     for key in ("filters", "sort", "sort_keys"):
         if getattr(method, key) and key not in walk.used:
             raise plan.fail(f"{key} is set, but {full_name} has no field for it", f"remove {key}", key)
@@ -113,6 +117,7 @@ class _Walk:
         self.keep: list[Code] = []
         self.uses_identity = False
         self.paths: list[FieldPath] = []
+        self.named: set[str] = set()
         self.used: set[str] = set()
         self._pages = plan.shape.pages
 
@@ -193,6 +198,7 @@ class _Walk:
 
     def _parameter(self, field: Field, path: FieldPath, owner: Message) -> Code:
         plan = self.plan
+        self.named.add(str(path))
         name = plan.method.params.get(str(path)) or escape(field.name, RESERVED_AS_PARAMETER)
         rule = f"{owner.full_name}.{field.name}"
         low, high = plan.rules.length(rule)

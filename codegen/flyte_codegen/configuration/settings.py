@@ -27,6 +27,8 @@ ORG = "org"
 """The role that comes from the client alone."""
 STANDARD_ROLES = (ORG, "project", "domain")
 _OURS = "@flyte"
+_OF_SOME_KINDS = {"accepts": "enum", "enum": "enum", "value": "value"}
+"""The keys that only some kinds of filter have, each with the required key of these kinds."""
 _NOT_ROLES = RESERVED_AS_PARAMETER | {
     param.name for kind in METHOD_KINDS.values() for param in (*kind.parameters, CLIENT)
 }
@@ -207,6 +209,11 @@ def _filter(name: str, section: Section) -> FilterParam:
     for key in kind.keys:
         if key not in section.table:
             section.refuse(key, "is missing", f'add {key} = "..."')
+    for key in (key for key in _OF_SOME_KINDS if key in section.table):
+        fitting = [kind for kind, found in FILTER_KINDS.items() if _OF_SOME_KINDS[key] in found.keys]
+        if made.kind in FILTER_KINDS and made.kind not in fitting:
+            remedy = f"remove {key}, or set kind to one of {', '.join(fitting)}"
+            section.refuse(key, f"has no effect on a filter of the kind {made.kind}", remedy)
     return attrs.evolve(made, param=made.param or name, field=made.field or name)
 
 
@@ -251,6 +258,11 @@ def _message(entity: str, table: Mapping[str, Any]) -> str:
 def _method(label: str, section: Section) -> MethodConfig:
     section.refuse_empty("rpc", "returns")
     made = read_table(MethodConfig, section, table=label)
+    section.refuse_repeated("omit", "filters", "positional")
+    for path in made.omit:
+        if path in made.params:
+            what = f"names {path}, which params also names"
+            section.refuse("omit", what, "remove it from one of them: a parameter, or a field that callers do not set")
     if made.rpc and not made.name and not is_name(label):
         section.refuse("", "is not a valid Python name", 'add name = "..."')
     # With `rpc` set, the table's name is the method's.

@@ -95,7 +95,10 @@ class Section:
         for item in self._value(key, [], "a list of paths", is_list):
             named = item if is_table(item) else {str(item).rpartition(".")[2]: item}
             for name, path in named.items():
-                if not isinstance(path, str) or not is_name(name):
+                if isinstance(path, str) and keyword.iskeyword(name):
+                    remedy = f'write {{ {name}_ = "{path}" }}'
+                    self.refuse(key, f"has {path!r}, but {name} is a Python keyword", remedy)
+                elif not isinstance(path, str) or not is_name(name):
                     self.refuse(key, f"has {item!r}, which is not a path", 'write "path.to.field" or { name = "path" }')
                 elif name in found:
                     self.refuse(key, f"has {name} twice", f'rename one with {{ another_name = "{path}" }}')
@@ -112,6 +115,14 @@ class Section:
     def refuse(self, key: str, why: str, remedy: str = "") -> None:
         """Report an error about the value at a key."""
         self._report(key, f"{self._at(key)} {why}", remedy)
+
+    def refuse_repeated(self, *keys: str) -> None:
+        """Report lists that name something twice."""
+        for key in keys:
+            values = self.table.get(key)
+            for value in dict.fromkeys(values) if _is_texts(values) else ():
+                if values.count(value) > 1:
+                    self.refuse(key, f"names {value} twice", "name it once")
 
     def refuse_empty(self, *keys: str) -> None:
         """Report keys that are set to an empty string, where that means nothing."""

@@ -285,6 +285,38 @@ def test_methods_without_a_service(fragment: Make, mistakes: Mistakes) -> None:
     assert "entities/thing.py" in made.outcome().files
 
 
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("id.park", "a part of the scope"),
+        ("id", "a message whose fields are parameters"),
+        ("page", "the token of the next page"),
+    ],
+)
+def test_names_of_parameters_that_are_none(fragment: Make, mistakes: Mistakes, path: str, why: str) -> None:
+    body = """
+message ThingId { string park = 1; string name = 2; }
+message Thing { ThingId id = 1; }
+message ListRequest { ThingId id = 1; string page = 2; int32 size = 3; string why = 4; }
+message ListReply { repeated Thing things = 1; string next = 2; }
+service Things { rpc List(ListRequest) returns (ListReply); }
+"""
+    toml = """
+[roles]
+park = ["park"]
+[scope."test.ThingId"]
+[entities.Thing]
+service = "test.Things"
+[entities.Thing.methods.List]
+pages = { token = "page", next = "next", size = "size" }
+"""
+    (only,) = mistakes(fragment(proto(body), f'{toml}params = {{ "{path}" = "x" }}'))
+    assert f"params names {path}, which is no parameter: " in only.message, why
+    assert only.remedy == "remove it from params"
+    named = fragment(proto(body), f'{toml}params = {{ why = "x", "id.name" = "y" }}').outcome()
+    assert "x: str = " in named.files["entities/thing.py"] and "y: str" in named.files["entities/thing.py"]
+
+
 def test_a_runtime_that_is_not_there(fragment: Make, mistakes: Mistakes) -> None:
     (only,) = mistakes(fragment(proto(SERVICE), THING, output='runtime = "no_such.runtime"'))
     assert "no_such.runtime, which is not installed here" in only.message
