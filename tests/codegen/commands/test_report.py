@@ -164,6 +164,46 @@ def test_calls_of_the_overlay_are_found(tmp_path: Path, monkeypatch: pytest.Monk
     assert found.decided and str(found) == "other.International.Call -> called in zoo_sdk.far.away, zoo_sdk.near"
 
 
+def test_only_code_counts_as_a_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    overlay = tmp_path / "site" / "zoo_kit"
+    overlay.mkdir(parents=True)
+    for name, text in {
+        "__init__": "",
+        "docs": '"""Use International.CALL or InternationalClient().call(item)."""\n# International.CALL\n',
+        "alone": "other.call(item)  # InternationalClient\n",
+        "broken": "International.CALL(\n",
+        "code": "from somewhere import InternationalClient as Far\nFar().call(item)\n",
+    }.items():
+        (overlay / f"{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    toml = TOML + ENTITIES.replace("[exclude]", 'overlay = "zoo_kit.item:Item"\n[exclude]')
+    found = {reach.rpc: reach.callers for reach in report(made(tmp_path, toml).config)}
+    assert found["other.International.Call"] == ("zoo_kit.code",)
+
+
+def test_services_of_one_name_are_told_apart_by_their_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = "message M { string id = 1; }\nservice Twin { rpc Call(M) returns (M); }"
+    protos = {f"{package}/twin.proto": proto(body, package=package) for package in ("one", "two")}
+    toml = '[entities.M]\nmessage = "one.M"\noverlay = "twin_sdk.m:M"\n'
+    fragment = Fragment(tmp_path, protos, toml)
+    overlay = tmp_path / "site" / "twin_sdk"
+    overlay.mkdir(parents=True)
+    for name, text in {
+        "__init__": "",
+        "constant": f"from {fragment.package}.services.two.twin import Twin\nTwin.CALL\n",
+        "module": f"from {fragment.package}.services.two import twin\ntwin.Twin.CALL\n",
+        "client": f"from {fragment.package}.clients.one.twin import TwinClient\nTwinClient().call(1)\n",
+        "either": "from elsewhere import Twin\nTwin.CALL\n",
+    }.items():
+        (overlay / f"{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    found = {reach.rpc: reach.callers for reach in report(fragment.config)}
+    assert found == {
+        "one.Twin.Call": ("twin_sdk.client", "twin_sdk.either"),
+        "two.Twin.Call": ("twin_sdk.constant", "twin_sdk.either", "twin_sdk.module"),
+    }
+
+
 def test_names_of_another_sdk_follow(tmp_path: Path, run: Report) -> None:
     table = tmp_path / "names.toml"
     table.write_text('[same]\n"sdk.Book" = ["get"]\n[lacking]\n"sdk.Shelf" = "use Book"\n')
