@@ -83,6 +83,11 @@ def test_a_line_for_each_rpc(run: Report) -> None:
 
 def test_strict_fails_for_what_nobody_has_decided_about(run: Report) -> None:
     assert run("--strict")[:2] == (1, LINES)
+    assert run("--strict")[2].splitlines()[1:] == [
+        "codegen.toml: error: other.International.Call has no entity method, no call elsewhere and no reason in [exclude]",
+        '    add a table [entities.NAME.methods.Call], or "other.International.Call" = "the reason" to [exclude]',
+    ]
+    assert len(run()[2].splitlines()) == 1
     code, out, _ = run("--strict", toml=TOML + ENTITIES + '"other.International.Call" = "too dear"\n')
     assert code == 0
     assert "other.International.Call -> excluded: too dear\n" in out
@@ -112,7 +117,8 @@ def test_json_says_the_same(run: Report) -> None:
     ("line", "complaint", "remedy"),
     [
         ('"other.Zoo.Prge" = "x"', "other.Zoo.Prge matches no RPC", "did you mean other.Zoo.Purge?"),
-        ('"another.*" = "x"', "another.* matches no RPC", ""),
+        ('"another.*" = "x"', "the pattern another.* matches no RPC", "the most similar are other.Zoo."),
+        ('"other.Zoo.Xyz*" = "x"', "the pattern other.Zoo.Xyz* matches no RPC", "the most similar are other.Zoo."),
         ('"library.*" = "x"', "library.* matches only RPCs that have entity methods", "remove the line"),
         ('"other.Zoo.Purge" = " "', "other.Zoo.Purge has no reason", "say why"),
     ],
