@@ -226,9 +226,10 @@ def _entity(name: str, section: Section, others: Mapping[str, Section], overlay:
     like = str(section.table.get("like", ""))
     model: Mapping[str, Any] = {}
     if like and (like not in others or like == name):
-        section.refuse("like", f"is {like!r}, which is not another entity", nearest(like, others))
+        remedy = nearest(like, [other for other in others if other != name])
+        section.refuse("like", f"is {like!r}, which is not another entity", remedy)
     elif like and "like" in others[like].table:
-        section.refuse("like", f"is {like}, which is itself like another entity", "name that one")
+        section.refuse("like", f"is {like}, which is itself like another entity", _other_model(name, others))
     elif like:
         model = others[like].table
         section = section.over({"message": _message(like, model), **{k: model[k] for k in _ALIKE if k in model}})
@@ -247,6 +248,18 @@ def _entity(name: str, section: Section, others: Mapping[str, Section], overlay:
         section.refuse("message", "is missing", 'add message = "...", or service for the message of its package')
     overlay = f"{overlay}:{name}" if overlay else ""
     return attrs.evolve(made, message=_message(name, section.table), overlay=made.overlay or overlay)
+
+
+def _other_model(name: str, others: Mapping[str, Section]) -> str:
+    """Return the remedy for an entity that is like one that is itself like another."""
+    chain = [name]
+    while like := str(others[chain[-1]].table.get("like", "")):
+        if like in chain:
+            return f"remove like from one of {', '.join(chain[chain.index(like) :])}, and name that one in the others"
+        if like not in others:
+            return f"remove like from {chain[-1]}, or correct it first"
+        chain.append(like)
+    return f'name that one: like = "{chain[-1]}"'
 
 
 def _message(entity: str, table: Mapping[str, Any]) -> str:

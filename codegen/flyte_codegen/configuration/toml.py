@@ -15,6 +15,11 @@ from .lines import Keys, Source, is_list, is_table
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NAME = re.compile(rf"(?!({'|'.join(keyword.kwlist)})\Z)[A-Za-z_][A-Za-z0-9_]*")
 
+_LISTED = 20
+"""The most names that an error lists in full."""
+_SIMILAR = 3
+_WILDCARDS = str.maketrans("", "", "*?[]!")
+
 
 def is_name(text: str) -> bool:
     """Whether a string is a valid Python name."""
@@ -24,7 +29,17 @@ def is_name(text: str) -> bool:
 def nearest(name: str, known: Collection[str]) -> str:
     """Return a remedy for a misspelt name: the most similar known name, else all known names."""
     near = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {near[0]}?" if near else f"known: {', '.join(sorted(known)) or 'none'}"
+    if near:
+        return f"did you mean {near[0]}?"
+    if len(known) > _LISTED:
+        return f"the most similar are {', '.join(similar(name, known))}"
+    return f"known: {', '.join(sorted(known)) or 'none'}"
+
+
+def similar(name: str, known: Collection[str]) -> list[str]:
+    """Return the known names that are the most similar to a name or to the text of a pattern, closest first."""
+    text = name.translate(_WILDCARDS)
+    return difflib.get_close_matches(text, known, n=_SIMILAR, cutoff=0)
 
 
 class Section:
