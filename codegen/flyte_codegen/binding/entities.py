@@ -99,7 +99,8 @@ class _Linker:
             except CodegenError as cause:
                 findings += cause.diagnostics
         hooks = (hook.name for m in methods for hook in (m.fetch, m.made_by) if hook)
-        self._check_names([p.name for p in made], [*self._finals(), *(m.name for m in methods), *hooks])
+        self._check_methods(methods)
+        self._check_names([p.name for p in made], [*self._finals(), *dict.fromkeys(m.name for m in methods), *hooks])
         label = next((name for name, read in entity.properties.items() if read == str(where)), "id")
         summary = self._summary(message)
         trees = [name, *_code(made, methods, summary)]
@@ -121,6 +122,19 @@ class _Linker:
     def _fail(self, what: str, remedy: str, key: str = "") -> CodegenError:
         table = table_of(self.entity)
         return fail(self.config.source.at_table(table, key), f"[{table}] {what}", remedy)
+
+    def _check_methods(self, methods: list[PyMethod]) -> None:
+        """Refuse two methods of one name."""
+        tables: dict[str, str] = {}
+        for method in methods:
+            table = table_of(self.entity, method.config.table)
+            if other := tables.get(method.name):
+                tables_of = f"[{other}] and [{table}]" if other != table else f"two tables [{table}]"
+                other_name = snake(method.full_name.rpartition(".")[2])
+                remedy = f'under one of them, add name = "another_name", such as name = "{other_name}"'
+                where = self.config.source.at_table(table)
+                raise fail(where, f"{tables_of} both give a method named {method.name}", remedy)
+            tables[method.name] = table
 
     def _check_names(self, properties: list[str], methods: list[str]) -> None:
         counts = Counter([*properties, *methods])
@@ -147,6 +161,9 @@ class _Linker:
         return found
 
     def _identity_path(self, message: Message) -> FieldPath:
+        if self.entity.identity == "id" and not message.field("id"):
+            what = f"{self.entity.message} has no field id, the default of identity"
+            raise self._fail(what, 'add identity = "PATH", with the path of the field that tells one from another')
         path = self._path(message, self.entity.identity, "identity")
         if path.last.label in (Label.REPEATED, Label.MAP):
             raise self._fail(f"identity names {path}, which is a repeated field", "name a singular field", "identity")

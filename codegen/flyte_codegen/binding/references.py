@@ -8,12 +8,14 @@ from fnmatch import fnmatchcase
 
 from flyte_codegen.configuration.lines import Keys
 from flyte_codegen.configuration.settings import Config
-from flyte_codegen.configuration.toml import nearest
+from flyte_codegen.configuration.toml import nearest, similar
 from flyte_codegen.definitions.model import Api, Label
 from flyte_codegen.diagnostics import Diagnostic, error
 from flyte_codegen.kinds.filters import FILTER_KINDS
 from flyte_codegen.names import snake
 from flyte_codegen.python.type_names import Naming, importable
+
+from . import scope
 
 
 def check(api: Api, config: Config) -> list[Diagnostic]:
@@ -38,8 +40,12 @@ def check(api: Api, config: Config) -> list[Diagnostic]:
         found.append(error(config.source.at(("output", "runtime")), message, "install it, or remove the line"))
     for keys, what, name, known in _names(api, config, rpcs, fields):
         if name not in known:
-            message = f"[{'.'.join(keys[:2] if keys[0] in ('filters', 'entities') else keys[:1])}] names {name}, which is not a known {what}"
-            found.append(error(config.source.at(keys), message, nearest(name, known)))
+            table = ".".join(keys[:2] if keys[0] in ("filters", "entities") else keys[:1])
+            message = f"[{table}] names {name}, which is not a known {what}"
+            remedy = nearest(name, known)
+            if _is_pattern(name):
+                message, remedy = f"[{table}] has the pattern {name}, which matches no {what}", _closest(name, known)
+            found.append(error(config.source.at(keys), message, remedy))
     naming = Naming(api, config.package, config.extern)
     found += (refusal for file in api.files if file.refused and not naming.is_extern(file) for refusal in file.refused)
     return [
@@ -49,6 +55,7 @@ def check(api: Api, config: Config) -> list[Diagnostic]:
         *_homonyms(config),
         *_listing(api, config),
         *_lengths(api, config),
+        *scope.check(api, config),
     ]
 
 
@@ -139,9 +146,9 @@ def _exclusions(config: Config, rpcs: set[str]) -> Iterator[Diagnostic]:
             )
         matched = {rpc for rpc in rpcs if fnmatchcase(rpc, pattern)}
         if not matched:
-            yield error(
-                config.source.at(("exclude", pattern)), f"[exclude] {pattern} matches no RPC", nearest(pattern, rpcs)
-            )
+            what = f"the pattern {pattern}" if _is_pattern(pattern) else pattern
+            message = f"[exclude] {what} matches no RPC"
+            yield error(config.source.at(("exclude", pattern)), message, _closest(pattern, rpcs))
         elif matched <= methods:
             yield error(
                 config.source.at(("exclude", pattern)),
@@ -174,6 +181,18 @@ def _names(
             yield ("entities", entity.name, "service"), "service", entity.service, services
     for field in config.rules:
         yield ("rules", field), "field", field, fields
+
+
+def _is_pattern(name: str) -> bool:
+    """Whether a name has wildcards."""
+    return any(sign in name for sign in "*?[")
+
+
+def _closest(name: str, known: Collection[str]) -> str:
+    """Return a remedy for a name or pattern that matches nothing: the names that are the most similar."""
+    if not known:
+        return "the definitions have none"
+    return nearest(name, known) if not _is_pattern(name) else f"the most similar are {', '.join(similar(name, known))}"
 
 
 def _matched(pattern: str, names: Collection[str]) -> Collection[str]:

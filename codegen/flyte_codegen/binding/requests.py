@@ -100,6 +100,10 @@ def build(plan: Plan, full_name: str) -> Request:
             if path not in known:
                 what = f"{key} names {path}, which is not a field that callers of {full_name} set"
                 raise plan.fail(what, nearest(path, known), key)
+    for path in method.params:
+        if path not in walk.named:
+            what = f"params names {path}, which is no parameter: the client fills it in, or nobody sets it"
+            raise plan.fail(what, "remove it from params", "params")
     if method.filters and "filters" not in walk.used:
         walk.local_filters(full_name)
     if walk.keep and plan.shape.kind is not LIST:
@@ -133,6 +137,7 @@ class _Walk:
         self.identities: list[FieldPath] = []
         """The fields that the entity's own identity fills in."""
         self.paths: list[FieldPath] = []
+        self.named: set[str] = set()
         self.used: set[str] = set()
         self._pages = plan.shape.pages
 
@@ -240,6 +245,7 @@ class _Walk:
 
     def _parameter(self, field: Field, path: FieldPath, owner: Message) -> Code:
         plan = self.plan
+        self.named.add(str(path))
         name = plan.method.params.get(str(path)) or escape(field.name, RESERVED_AS_PARAMETER)
         rule = f"{owner.full_name}.{field.name}"
         low, high = plan.rules.length(rule)

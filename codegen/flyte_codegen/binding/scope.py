@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 
 import attrs
 
 from flyte_codegen.configuration.settings import OPTIONAL, ORG, STANDARD_ROLES, Config
-from flyte_codegen.definitions.model import Api, Label, Message
+from flyte_codegen.configuration.toml import nearest
+from flyte_codegen.definitions.model import Api, Field, Label, Message
+from flyte_codegen.diagnostics import Diagnostic, error
 from flyte_codegen.kinds.code import Attribute, Code, Literal, Name, call
 from flyte_codegen.kinds.methods import Param
 
@@ -29,15 +31,45 @@ def roles_in(api: Api, config: Config) -> Mapping[str, Mapping[str, str]]:
     }
 
 
-def _of_message(config: Config, full_name: str) -> Mapping[str, str] | None:
+def check(api: Api, config: Config) -> Iterator[Diagnostic]:
+    """Find roles without a field: of fields that no message has, or that are not single strings."""
+    strings = {field.name for message in api.messages.values() for field in message.fields if _is_string(field)}
+    for role, fields in config.roles.items():
+        if fields and not strings.intersection(fields):
+            what = f"[roles] {role} names {', '.join(fields)}, but no message has such a field that is a string"
+            yield error(config.source.at(("roles", role)), what, nearest(fields[0], strings))
+    for pattern, roles in config.scope.items():
+        matched = [message for name, message in api.messages.items() if _pattern_of(config, name) == pattern]
+        for name in roles:
+            where = config.source.at(("scope", pattern, name))
+            found = [(message, field) for message in matched if (field := message.field(name))]
+            for message, field in found:
+                if not _is_string(field):
+                    what = f"[scope] gives {message.full_name}.{name} a role, but the field is not a single string"
+                    yield error(where, what, "remove the field; only strings are filled in from the scope")
+            if not found and matched and pattern not in api.messages:  # a full name is looked up with the other names
+                what = f"[scope] gives {name} a role, but no message that matches {pattern} has such a field"
+                yield error(where, what, nearest(name, {f.name for m in matched for f in m.fields if _is_string(f)}))
+
+
+def _pattern_of(config: Config, full_name: str) -> str | None:
+    """Return the name in [scope] that decides about a message."""
     if full_name in config.scope:
-        return config.scope[full_name]
-    return next((roles for pattern, roles in config.scope.items() if fnmatchcase(full_name, pattern)), None)
+        return full_name
+    return next((pattern for pattern in config.scope if fnmatchcase(full_name, pattern)), None)
+
+
+def _of_message(config: Config, full_name: str) -> Mapping[str, str] | None:
+    pattern = _pattern_of(config, full_name)
+    return None if pattern is None else config.scope[pattern]
+
+
+def _is_string(field: Field) -> bool:
+    return field.kind == "string" and field.label in (Label.IMPLICIT, Label.OPTIONAL)
 
 
 def _by_name(message: Message, by_field: Mapping[str, str]) -> dict[str, str]:
-    strings = (f for f in message.fields if f.kind == "string" and f.label in (Label.IMPLICIT, Label.OPTIONAL))
-    return {field.name: by_field[field.name] for field in strings if field.name in by_field}
+    return {f.name: by_field[f.name] for f in message.fields if _is_string(f) and f.name in by_field}
 
 
 @attrs.frozen

@@ -176,7 +176,9 @@ def _report(settings: config.Config, *, strict: bool, json: bool, names: Path | 
     foreign = [] if names is None else foreign_names(names)
     print(as_json(reaches, foreign) if json else "\n".join(map(str, [*reaches, *foreign])))
     print(summary(reaches), file=sys.stderr)
-    return int(strict and not all(reach.decided for reach in reaches))
+    undecided = [reach for reach in reaches if strict and not reach.decided]
+    _show(error(settings.name, *reach.missing) for reach in undecided)
+    return int(bool(undecided))
 
 
 def _diff(settings: config.Config, arguments: argparse.Namespace) -> int:

@@ -41,6 +41,13 @@ class Reach:
         """Whether something uses the RPC, or there is a reason why nothing does."""
         return bool(self.methods or self.excluded or self.callers)
 
+    @property
+    def missing(self) -> tuple[str, str]:
+        """What an RPC without a decision lacks, and what to add to codegen.toml."""
+        name = self.rpc.rpartition(".")[2]
+        what = f"{self.rpc} has no entity method, no call elsewhere and no reason in [exclude]"
+        return what, f'add a table [entities.NAME.methods.{name}], or "{self.rpc}" = "the reason" to [exclude]'
+
     def __str__(self) -> str:
         missing = f"only {self.call}" if self.call else "not reachable"
         if self.excluded:

@@ -13,6 +13,8 @@ import attrs
 
 from flyte_codegen.diagnostics import CodegenError, Diagnostic, fail
 from flyte_codegen.kinds.filters import FILTER_KINDS, FilterParam
+from flyte_codegen.kinds.methods import CLIENT, METHOD_KINDS
+from flyte_codegen.names import RESERVED_AS_PARAMETER
 
 from .lines import Source, is_table, parsed
 from .reading import read_table
@@ -25,6 +27,12 @@ ORG = "org"
 """The role that comes from the client alone."""
 STANDARD_ROLES = (ORG, "project", "domain")
 _OURS = "@flyte"
+_OF_SOME_KINDS = {"accepts": "enum", "enum": "enum", "value": "value"}
+"""The keys that only some kinds of filter have, each with the required key of these kinds."""
+_NOT_ROLES = RESERVED_AS_PARAMETER | {
+    param.name for kind in METHOD_KINDS.values() for param in (*kind.parameters, CLIENT)
+}
+"""Names that a role can't have: it is a parameter of methods, beside those that methods have by themselves."""
 _ALIKE = ("message", "identity", "properties")
 """The keys that `like` takes from another entity."""
 
@@ -101,12 +109,14 @@ def _config(top: Section, root: Path) -> Config:
         section.refuse("protos", "is empty", "list the folders with your .proto files")
     section = top.section("output")
     output = read_table(Output, section)
+    section.refuse_empty("path")
     path = output.path or f"generated/{output.package.replace('.', '/')}"
     inputs = (root, *(root / p for p in (*source.protos, *output.templates)))
     if any(folder.resolve().is_relative_to((root / path).resolve()) for folder in inputs):
         section.refuse("path", f"is {path!r}, which contains inputs of the generator", "choose a separate folder")
     roles = _roles(top.section("roles"))
     listing = top.section("listing")
+    listing.refuse_empty("request", "filter", "sort", "filters_field", "sort_field")
     config = Config(
         source=top.source,
         protos=tuple(root / p for p in source.protos),
@@ -141,12 +151,18 @@ def _effects(section: Section) -> dict[str, str]:
 
 def _roles(section: Section) -> dict[str, tuple[str, ...]]:
     section.check_names()
+    for name in section.table:
+        if is_name(name) and (name in _NOT_ROLES or name.startswith("_")):
+            section.refuse(name, "can't be a role: generated methods use the name", "choose another name for the role")
     roles = {name: section.texts(name) for name in section.table} or dict.fromkeys(STANDARD_ROLES, ())
     fields = [field for names in roles.values() for field in names]
     for name, names in roles.items():
         for field in names:
             if fields.count(field) > 1:
                 section.refuse(name, f"has the field {field}, which is listed twice", "list each field once")
+        if section.table.get(name) == []:
+            remedy = f'name the fields that hold it, such as {name} = ["{name}"], or remove the line'
+            section.refuse(name, "is empty", remedy)
     return roles
 
 
@@ -187,11 +203,17 @@ def _rules(top: Section) -> dict[str, Mapping[str, Any]]:
 def _filter(name: str, section: Section) -> FilterParam:
     if "param" not in section.table and not is_name(name):
         section.refuse("", "is not a valid Python name", 'add param = "..."')
+    section.refuse_empty("field", "enum")
     made = read_table(FilterParam, section, name=name)
     kind = FILTER_KINDS.get(made.kind, FILTER_KINDS["equal"])
     for key in kind.keys:
         if key not in section.table:
             section.refuse(key, "is missing", f'add {key} = "..."')
+    for key in (key for key in _OF_SOME_KINDS if key in section.table):
+        fitting = [kind for kind, found in FILTER_KINDS.items() if _OF_SOME_KINDS[key] in found.keys]
+        if made.kind in FILTER_KINDS and made.kind not in fitting:
+            remedy = f"remove {key}, or set kind to one of {', '.join(fitting)}"
+            section.refuse(key, f"has no effect on a filter of the kind {made.kind}", remedy)
     return attrs.evolve(made, param=made.param or name, field=made.field or name)
 
 
@@ -204,9 +226,10 @@ def _entity(name: str, section: Section, others: Mapping[str, Section], overlay:
     like = str(section.table.get("like", ""))
     model: Mapping[str, Any] = {}
     if like and (like not in others or like == name):
-        section.refuse("like", f"is {like!r}, which is not another entity", nearest(like, others))
+        remedy = nearest(like, [other for other in others if other != name])
+        section.refuse("like", f"is {like!r}, which is not another entity", remedy)
     elif like and "like" in others[like].table:
-        section.refuse("like", f"is {like}, which is itself like another entity", "name that one")
+        section.refuse("like", f"is {like}, which is itself like another entity", _other_model(name, others))
     elif like:
         model = others[like].table
         section = section.over({"message": _message(like, model), **{k: model[k] for k in _ALIKE if k in model}})
@@ -215,11 +238,28 @@ def _entity(name: str, section: Section, others: Mapping[str, Section], overlay:
         _method(label, table.over(settings.get(label)) if is_table(settings) else table)
         for label, table in section.sections("methods")
     )
+    section.refuse_empty("like", "message", "service", "identity", "summary_of")
     made = read_table(EntityConfig, section, name=name, methods=methods)
-    if not made.message and not made.service:
+    unnamed = [] if made.service else [method.table for method in methods if "." not in method.rpc]
+    if unnamed and not section.table.get("service"):
+        what = f"is missing, but the RPCs of {', '.join(unnamed)} are looked up in it"
+        section.refuse("service", what, 'add service = "package.Service", or give the full names of the RPCs')
+    elif not made.message and not made.service:
         section.refuse("message", "is missing", 'add message = "...", or service for the message of its package')
     overlay = f"{overlay}:{name}" if overlay else ""
     return attrs.evolve(made, message=_message(name, section.table), overlay=made.overlay or overlay)
+
+
+def _other_model(name: str, others: Mapping[str, Section]) -> str:
+    """Return the remedy for an entity that is like one that is itself like another."""
+    chain = [name]
+    while like := str(others[chain[-1]].table.get("like", "")):
+        if like in chain:
+            return f"remove like from one of {', '.join(chain[chain.index(like) :])}, and name that one in the others"
+        if like not in others:
+            return f"remove like from {chain[-1]}, or correct it first"
+        chain.append(like)
+    return f'name that one: like = "{chain[-1]}"'
 
 
 def _message(entity: str, table: Mapping[str, Any]) -> str:
@@ -229,7 +269,13 @@ def _message(entity: str, table: Mapping[str, Any]) -> str:
 
 
 def _method(label: str, section: Section) -> MethodConfig:
+    section.refuse_empty("rpc", "returns")
     made = read_table(MethodConfig, section, table=label)
+    section.refuse_repeated("omit", "filters", "positional")
+    for path in made.omit:
+        if path in made.params:
+            what = f"names {path}, which params also names"
+            section.refuse("omit", what, "remove it from one of them: a parameter, or a field that callers do not set")
     if made.rpc and not made.name and not is_name(label):
         section.refuse("", "is not a valid Python name", 'add name = "..."')
     # With `rpc` set, the table's name is the method's.

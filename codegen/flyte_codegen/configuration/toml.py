@@ -15,6 +15,11 @@ from .lines import Keys, Source, is_list, is_table
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NAME = re.compile(rf"(?!({'|'.join(keyword.kwlist)})\Z)[A-Za-z_][A-Za-z0-9_]*")
 
+_LISTED = 20
+"""The most names that an error lists in full."""
+_SIMILAR = 3
+_WILDCARDS = str.maketrans("", "", "*?[]!")
+
 
 def is_name(text: str) -> bool:
     """Whether a string is a valid Python name."""
@@ -24,7 +29,17 @@ def is_name(text: str) -> bool:
 def nearest(name: str, known: Collection[str]) -> str:
     """Return a remedy for a misspelt name: the most similar known name, else all known names."""
     near = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {near[0]}?" if near else f"known: {', '.join(sorted(known)) or 'none'}"
+    if near:
+        return f"did you mean {near[0]}?"
+    if len(known) > _LISTED:
+        return f"the most similar are {', '.join(similar(name, known))}"
+    return f"known: {', '.join(sorted(known)) or 'none'}"
+
+
+def similar(name: str, known: Collection[str]) -> list[str]:
+    """Return the known names that are the most similar to a name or to the text of a pattern, closest first."""
+    text = name.translate(_WILDCARDS)
+    return difflib.get_close_matches(text, known, n=_SIMILAR, cutoff=0)
 
 
 class Section:
@@ -58,6 +73,7 @@ class Section:
         value = self.text(key, default)
         if value and not pattern.fullmatch(value):
             self._report(key, f"{self._at(key)} is {value!r}, which is not {what}")
+        self.refuse_empty(key)
         return value
 
     def name(self, key: str) -> str:
@@ -94,7 +110,10 @@ class Section:
         for item in self._value(key, [], "a list of paths", is_list):
             named = item if is_table(item) else {str(item).rpartition(".")[2]: item}
             for name, path in named.items():
-                if not isinstance(path, str) or not is_name(name):
+                if isinstance(path, str) and keyword.iskeyword(name):
+                    remedy = f'write {{ {name}_ = "{path}" }}'
+                    self.refuse(key, f"has {path!r}, but {name} is a Python keyword", remedy)
+                elif not isinstance(path, str) or not is_name(name):
                     self.refuse(key, f"has {item!r}, which is not a path", 'write "path.to.field" or { name = "path" }')
                 elif name in found:
                     self.refuse(key, f"has {name} twice", f'rename one with {{ another_name = "{path}" }}')
@@ -111,6 +130,20 @@ class Section:
     def refuse(self, key: str, why: str, remedy: str = "") -> None:
         """Report an error about the value at a key."""
         self._report(key, f"{self._at(key)} {why}", remedy)
+
+    def refuse_repeated(self, *keys: str) -> None:
+        """Report lists that name something twice."""
+        for key in keys:
+            values = self.table.get(key)
+            for value in dict.fromkeys(values) if _is_texts(values) else ():
+                if values.count(value) > 1:
+                    self.refuse(key, f"names {value} twice", "name it once")
+
+    def refuse_empty(self, *keys: str) -> None:
+        """Report keys that are set to an empty string, where that means nothing."""
+        for key in keys:
+            if self.table.get(key) == "":
+                self.refuse(key, "is empty", "set a value, or remove the line")
 
     def section(self, key: str) -> Section:
         """Return the table at a key; an empty one if it is missing."""

@@ -64,10 +64,10 @@ def _ruff() -> list[str]:
 
 
 def syntax_trees(files: dict[str, str], origins: Mapping[str, str]) -> dict[str, ast.Module]:
-    """Parse the Python files.
+    """Parse and compile the Python files. Some mistakes, such as a parameter that occurs twice, parse but do not compile.
 
     Raises:
-        CodegenError: Files that are not valid Python, each with the line.
+        CodegenError: Files that do not compile, each with the line.
     """
     findings: list[Diagnostic] = []
     trees: dict[str, ast.Module] = {}
@@ -75,6 +75,7 @@ def syntax_trees(files: dict[str, str], origins: Mapping[str, str]) -> dict[str,
         if name.endswith(".py"):
             try:
                 trees[name] = ast.parse(content)
+                compile(trees[name], name, "exec", dont_inherit=True)
             except SyntaxError as cause:
                 findings.append(_finding(name, content, cause.lineno or 1, cause.msg, origins))
     if findings:

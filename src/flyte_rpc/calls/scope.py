@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
@@ -23,9 +24,13 @@ def checked_parts(scope: Mapping[str, str]) -> dict[str, str]:
     """Return the other parts of a scope, after checking them.
 
     Raises:
-        TypeError: A part is not a string.
+        TypeError: The scope is not a mapping, or a part is not a string.
         ValueError: A part is an argument of its own.
     """
+    if not isinstance(scope, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(
+            f'scope takes a mapping of text to text, such as {{"name": "value"}}, not {type(scope).__name__}'
+        )
     for name in _OWN:
         if name in scope:
             raise ValueError(f"scope has {name}, which is an argument of its own; write {name}={scope[name]!r}")
@@ -62,5 +67,13 @@ def parts_of_call(
         where = constructors if once == arguments.split(", ") else f"{constructors} as {', '.join(once)}"
         raise InitializationError(
             f"No {' and no '.join(missing)} is set. Pass {arguments} to this call, or once to {where}."
+            f"{_similar(missing, own.keys() - found.keys())}"
         )
     return found
+
+
+def _similar(missing: Collection[str], others: Collection[str]) -> str:
+    """Return a hint at parts of the client's scope that are spelt like missing ones; "" if there are none."""
+    near = {name: difflib.get_close_matches(name, sorted(others), n=1) for name in missing}
+    hints = [f"{found[0]!r} (did you mean {name!r}?)" for name, found in near.items() if found]
+    return f" The client's scope has {' and '.join(hints)}." if hints else ""

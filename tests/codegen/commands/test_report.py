@@ -83,6 +83,11 @@ def test_a_line_for_each_rpc(run: Report) -> None:
 
 def test_strict_fails_for_what_nobody_has_decided_about(run: Report) -> None:
     assert run("--strict")[:2] == (1, LINES)
+    assert run("--strict")[2].splitlines()[1:] == [
+        "codegen.toml: error: other.International.Call has no entity method, no call elsewhere and no reason in [exclude]",
+        '    add a table [entities.NAME.methods.Call], or "other.International.Call" = "the reason" to [exclude]',
+    ]
+    assert len(run()[2].splitlines()) == 1
     code, out, _ = run("--strict", toml=TOML + ENTITIES + '"other.International.Call" = "too dear"\n')
     assert code == 0
     assert "other.International.Call -> excluded: too dear\n" in out
@@ -112,7 +117,8 @@ def test_json_says_the_same(run: Report) -> None:
     ("line", "complaint", "remedy"),
     [
         ('"other.Zoo.Prge" = "x"', "other.Zoo.Prge matches no RPC", "did you mean other.Zoo.Purge?"),
-        ('"another.*" = "x"', "another.* matches no RPC", ""),
+        ('"another.*" = "x"', "the pattern another.* matches no RPC", "the most similar are other.Zoo."),
+        ('"other.Zoo.Xyz*" = "x"', "the pattern other.Zoo.Xyz* matches no RPC", "the most similar are other.Zoo."),
         ('"library.*" = "x"', "library.* matches only RPCs that have entity methods", "remove the line"),
         ('"other.Zoo.Purge" = " "', "other.Zoo.Purge has no reason", "say why"),
     ],
@@ -162,6 +168,46 @@ def test_calls_of_the_overlay_are_found(tmp_path: Path, monkeypatch: pytest.Monk
     toml = TOML + ENTITIES.replace("[exclude]", 'overlay = "zoo_sdk.item:Item"\n[exclude]')
     found = {reach.rpc: reach for reach in report(made(tmp_path, toml).config)}["other.International.Call"]
     assert found.decided and str(found) == "other.International.Call -> called in zoo_sdk.far.away, zoo_sdk.near"
+
+
+def test_only_code_counts_as_a_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    overlay = tmp_path / "site" / "zoo_kit"
+    overlay.mkdir(parents=True)
+    for name, text in {
+        "__init__": "",
+        "docs": '"""Use International.CALL or InternationalClient().call(item)."""\n# International.CALL\n',
+        "alone": "other.call(item)  # InternationalClient\n",
+        "broken": "International.CALL(\n",
+        "code": "from somewhere import InternationalClient as Far\nFar().call(item)\n",
+    }.items():
+        (overlay / f"{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    toml = TOML + ENTITIES.replace("[exclude]", 'overlay = "zoo_kit.item:Item"\n[exclude]')
+    found = {reach.rpc: reach.callers for reach in report(made(tmp_path, toml).config)}
+    assert found["other.International.Call"] == ("zoo_kit.code",)
+
+
+def test_services_of_one_name_are_told_apart_by_their_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = "message M { string id = 1; }\nservice Twin { rpc Call(M) returns (M); }"
+    protos = {f"{package}/twin.proto": proto(body, package=package) for package in ("one", "two")}
+    toml = '[entities.M]\nmessage = "one.M"\noverlay = "twin_sdk.m:M"\n'
+    fragment = Fragment(tmp_path, protos, toml)
+    overlay = tmp_path / "site" / "twin_sdk"
+    overlay.mkdir(parents=True)
+    for name, text in {
+        "__init__": "",
+        "constant": f"from {fragment.package}.services.two.twin import Twin\nTwin.CALL\n",
+        "module": f"from {fragment.package}.services.two import twin\ntwin.Twin.CALL\n",
+        "client": f"from {fragment.package}.clients.one.twin import TwinClient\nTwinClient().call(1)\n",
+        "either": "from elsewhere import Twin\nTwin.CALL\n",
+    }.items():
+        (overlay / f"{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    found = {reach.rpc: reach.callers for reach in report(fragment.config)}
+    assert found == {
+        "one.Twin.Call": ("twin_sdk.client", "twin_sdk.either"),
+        "two.Twin.Call": ("twin_sdk.constant", "twin_sdk.either", "twin_sdk.module"),
+    }
 
 
 def test_names_of_another_sdk_follow(tmp_path: Path, run: Report) -> None:

@@ -46,7 +46,11 @@ def told(path: Path, toml: str) -> list[str]:
         ("[entities.Book]\nproperties = ['id.name', 'name']\nservice = 'a.B'\n", "[entities.Book] properties has name twice", "rename one with { another_name = \"name\" }"),
         ("[entities.Book]\nproperties = [5]\nservice = 'a.B'\n", "[entities.Book] properties has 5, which is not a path", "write"),
         ("[entities.Book]\nlike = 'Boot'\nservice = 'a.B'\n", "[entities.Book] like is 'Boot', which is not another entity", ""),
-        ("[entities.A]\nservice='a.B'\n[entities.B]\nlike='A'\nservice='a.B'\n[entities.C]\nlike='B'\nservice='a.B'\n", "[entities.C] like is B, which is itself like another entity", "name that one"),
+        ("[entities.A]\nservice='a.B'\n[entities.B]\nlike='A'\nservice='a.B'\n[entities.C]\nlike='B'\nservice='a.B'\n", "[entities.C] like is B, which is itself like another entity", 'name that one: like = "A"'),
+        ("[entities.A]\nlike='B'\n[entities.B]\nlike='A'\nservice='a.B'\n", "[entities.A] like is B, which is itself like another entity", "remove like from one of A, B"),
+        ("[entities.A]\nlike='B'\n[entities.B]\nlike='C'\nservice='a.B'\n", "[entities.A] like is B, which is itself like another entity", "remove like from B, or correct it first"),
+        ("[entities.Pet]\nlike='Pet'\n[entities.Shop]\nservice='a.B'\n", "[entities.Pet] like is 'Pet', which is not another entity", "known: Shop"),
+        ("[entities.Pet]\nlike='Pet'\n", "[entities.Pet] like is 'Pet', which is not another entity", "known: none"),
         ("[roles]\norg = ['org', 'tenant']\ntenant = ['tenant']\n", "[roles] org has the field tenant, which is listed twice", ""),
         ("[roles]\ntenant = ['tenant']\n[scope.'a.B']\nname = 'project'\n", "name is 'project', which is not a known value", "known: tenant, tenant?"),
         ('[listing]\nrequest = "a.B"\n', "[listing] filter is missing", ""),
@@ -60,6 +64,22 @@ def told(path: Path, toml: str) -> list[str]:
         ("[input]\nprotos = [1]\n", "[input] protos is not a list of strings", ""),
         ("input = 5\n", "input is not a table", ""),
         ("[output]\npackage = 5\n", "[output] package is not a string", ""),
+        (f"{ENTITY}properties = ['key.class']\n", "[entities.Book] properties has 'key.class', but class is a Python keyword", 'write { class_ = "key.class" }'),
+        (f"{ENTITY}methods.Get = {{ omit = ['a', 'b'], params = {{ b = 'c' }} }}\n", "[entities.Book.methods.Get] omit names b, which params also names", "remove it from one of them"),
+        (f"{ENTITY}methods.Get = {{ omit = ['a', 'b', 'a'] }}\n", "[entities.Book.methods.Get] omit names a twice", "name it once"),
+        (f"{ENTITY}methods.Get = {{ positional = ['a', 'a'] }}\n", "[entities.Book.methods.Get] positional names a twice", "name it once"),
+        (f"{ENTITY}methods.Get = {{ filters = ['a', 'a'] }}\n", "[entities.Book.methods.Get] filters names a twice", "name it once"),
+        ("[filters.a]\ndoc = ''\nenum = 'a.B'\n", "[filters.a] enum has no effect on a filter of the kind equal", "set kind to one of enum, enum_name"),
+        ("[filters.a]\nkind = 'bool'\ndoc = ''\naccepts = 'a:B'\n", "[filters.a] accepts has no effect on a filter of the kind bool", "remove accepts"),
+        ("[filters.a]\nkind = 'time'\ndoc = ''\nvalue = '3'\n", "[filters.a] value has no effect on a filter of the kind time", "set kind to one of fixed"),
+        ("[output]\npackage = ''\n", "[output] package is empty", "set a value, or remove the line"),
+        ("[output]\npath = ''\n", "[output] path is empty", "remove the line"),
+        ("[output]\nruntime = ''\n", "[output] runtime is empty", "remove the line"),
+        (f"{ENTITY}like = ''\n", "[entities.Book] like is empty", "remove the line"),
+        (f"{ENTITY}service = ''\n", "[entities.Book] service is empty", "remove the line"),
+        ("[entities.Book]\nmessage = ''\n", "[entities.Book] message is empty", "remove the line"),
+        (f"{ENTITY}[entities.Book.methods]\nGet = {{ rpc = '' }}\n", "[entities.Book.methods.Get] rpc is empty", ""),
+        ("[listing]\nrequest = ''\n", "[listing] request is empty", ""),
         ("[output]\npackage = 'my-api'\n", "[output] package is 'my-api', which is not a valid module name", ""),
         ("[output]\nruntime = 'import os'\n", "[output] runtime is 'import os', which is not a valid module name", ""),
         (f"{ENTITY}overlay = 'os; import sys'\n", "overlay is 'os; import sys', which is not module:Class", ""),
@@ -114,6 +134,7 @@ kind = "equals"
 
 [entities.Book]
 message = "library.Book"
+service = "library.LibraryService"
 identity = 5
 methods.Get = { name = "get", itms = "x" }
 
@@ -178,6 +199,9 @@ def test_defaults(tmp_path: Path) -> None:
     [
         ('[effects]\nread = ["library.LibraryService.ListBoks"]', "names library.LibraryService.ListBoks, which is not a known RPC",
          "did you mean library.LibraryService.ListBooks?"),
+        ('[effects]\nread = ["library.LibraryService.Lst*"]', "[effects] has the pattern library.LibraryService.Lst*, which matches no RPC",
+         "the most similar are library.LibraryService.ListBooks, "),
+        ('[scope."library.*Idd"]\norg = "org"', "[scope] has the pattern library.*Idd, which matches no message", "the most similar are library.Book"),
         ('[scope."library.BokId"]\norg = "org"', "names library.BokId, which is not a known message", "library.BookId"),
         ('[scope."library.BookId"]\norgg = "org"', "names library.BookId.orgg, which is not a known field", "library.BookId.org"),
         ('[rules."library.Book.titel"]\nmin_len = 1', "names library.Book.titel, which is not a known field", "library.Book.title"),

@@ -265,6 +265,58 @@ def test_an_identity_of_several(fragment: Make, mistakes: Mistakes) -> None:
     assert "identity names name, which is a repeated field" in only.message
 
 
+def test_a_message_without_an_id(fragment: Make, mistakes: Mistakes) -> None:
+    toml = THING.replace('identity = "name"\n', "")
+    (only,) = mistakes(fragment(proto(SERVICE), toml))
+    assert only.message == "[entities.Thing] test.Thing has no field id, the default of identity"
+    assert only.remedy.startswith('add identity = "PATH"')
+    assert only.place == "codegen.toml:6"
+
+
+def test_methods_without_a_service(fragment: Make, mistakes: Mistakes) -> None:
+    """One error for all of them. A full name needs no service."""
+    methods = f"{METHODS}Get = {{}}\nof = {{ rpc = 'Watch' }}\n'test.Things.Get' = {{ name = 'other' }}\n"
+    made = fragment(proto(SERVICE), methods.replace('service = "test.Things"\n', ""))
+    (only,) = mistakes(made)
+    assert only.message == "[entities.Thing] service is missing, but the RPCs of Get, of are looked up in it"
+    assert only.remedy.startswith('add service = "package.Service"')
+    text = made.config_path.read_text("utf-8").replace("Get = {}\nof = { rpc = 'Watch' }\n", "")
+    made.config_path.write_text(text, "utf-8")
+    assert "entities/thing.py" in made.outcome().files
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("id.park", "a part of the scope"),
+        ("id", "a message whose fields are parameters"),
+        ("page", "the token of the next page"),
+    ],
+)
+def test_names_of_parameters_that_are_none(fragment: Make, mistakes: Mistakes, path: str, why: str) -> None:
+    body = """
+message ThingId { string park = 1; string name = 2; }
+message Thing { ThingId id = 1; }
+message ListRequest { ThingId id = 1; string page = 2; int32 size = 3; string why = 4; }
+message ListReply { repeated Thing things = 1; string next = 2; }
+service Things { rpc List(ListRequest) returns (ListReply); }
+"""
+    toml = """
+[roles]
+park = ["park"]
+[scope."test.ThingId"]
+[entities.Thing]
+service = "test.Things"
+[entities.Thing.methods.List]
+pages = { token = "page", next = "next", size = "size" }
+"""
+    (only,) = mistakes(fragment(proto(body), f'{toml}params = {{ "{path}" = "x" }}'))
+    assert f"params names {path}, which is no parameter: " in only.message, why
+    assert only.remedy == "remove it from params"
+    named = fragment(proto(body), f'{toml}params = {{ why = "x", "id.name" = "y" }}').outcome()
+    assert "x: str = " in named.files["entities/thing.py"] and "y: str" in named.files["entities/thing.py"]
+
+
 def test_a_runtime_that_is_not_there(fragment: Make, mistakes: Mistakes) -> None:
     (only,) = mistakes(fragment(proto(SERVICE), THING, output='runtime = "no_such.runtime"'))
     assert "no_such.runtime, which is not installed here" in only.message

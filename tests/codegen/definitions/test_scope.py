@@ -206,4 +206,4 @@ def test_effects_by_patterns(tmp_path: Path, mistakes: Mistakes) -> None:
     )
     none = '[effects]\nread = ["test.Nothing.*"]\n'
     found = [str(f) for f in mistakes(Fragment(tmp_path / "c", {"test/test.proto": proto(BODY)}, none + TOML))]
-    assert len(found) == 1 and "names test.Nothing.*, which is not a known RPC" in found[0]
+    assert len(found) == 1 and "has the pattern test.Nothing.*, which matches no RPC" in found[0]

@@ -469,7 +469,8 @@ def mistake(found: list[Diagnostic]) -> tuple[str, str, str]:
         ('ListFlat = { name = "name" }', "two of its methods and properties are named name", "rename one"),
         ('ListFlat = { name = "client" }', "client is reserved by Python or by the entity base class", "another name"),
         ('ListFlat = { name = "list" }', "list is reserved by Python or by the entity base class", "another name"),
-        ("ListFlat = {}\nListNested = {}", "two of its methods and properties are named listall", "rename one"),
+        ("ListFlat = {}\nListNested = {}", "[entities.Item.methods.ListFlat] and [entities.Item.methods.ListNested] both give a method named listall", 'add name = "another_name", such as name = "list_nested"'),
+        ("ListFlat = [{}, {}]", "two tables [entities.Item.methods.ListFlat] both give a method named listall", 'such as name = "list_flat"'),
     ],
 )  # fmt: skip
 def test_what_codegen_toml_gets_wrong(
