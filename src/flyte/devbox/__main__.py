@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
         "--grace", type=float, default=5.0, help="seconds between SIGTERM and SIGKILL for a task (default: 5)"
     )
     parser.add_argument(
-        "--trust-user", action="store_true", help="take calls without a token from processes of this user (Linux)"
+        "--trust-user", action="store_true", help="accept calls without a token from processes of this user (Linux)"
     )
     return parser
 
