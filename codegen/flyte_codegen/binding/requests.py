@@ -45,7 +45,7 @@ class Subject:
 
 @attrs.frozen(kw_only=True)
 class Plan:
-    """All that decides how the request of one method is built.
+    """The inputs for building the request of one method.
 
     Attributes:
         scope: The roles of fields by message.
@@ -73,7 +73,7 @@ class Plan:
 
 @attrs.frozen
 class Request:
-    """A request: the expression that builds it, and what the method needs for it."""
+    """A request: the expression that builds it, and the parameters and parts of the scope that the expression uses."""
 
     expression: Code
     params: tuple[Param, ...]
@@ -104,7 +104,8 @@ def build(plan: Plan, full_name: str) -> Request:
 
 
 class _Walk:
-    """Walks a request message once. Identifiers are flattened, the client fills the scope, the rest become parameters."""
+    """Walks a request message once. Fields of identifiers become parameters, the client fills in the scope, and the other fields
+    become parameters."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
@@ -156,7 +157,7 @@ class _Walk:
         return self._parameter(field, path, owner)
 
     def _is_alone(self, field: Field, path: FieldPath, owner: Message) -> bool:
-        """Whether callers can set no other member of the field's oneof, so that the field can always be sent."""
+        """Whether callers can set no other member of the field's oneof, so that every request can set the field."""
         others = _others(field, owner)
         return all(f.deprecated or str(path.parent / f) in self.plan.method.omit for f in others)
 
@@ -179,14 +180,16 @@ class _Walk:
     def _list_request(self, full_name: str) -> Code:
         """Return the expression for the listing message: filters, sort order and, for lists without pages, a limit."""
         plan, listing = self.plan, self.plan.config.listing
-        assert listing is not None  # the caller has found its request
+        assert listing is not None  # the caller has checked
         arguments: list[tuple[str, Code]] = []
         if plan.method.filters:
             arguments.append((listing.filters_field, self._filters()))
         arguments.append((listing.sort_field, self._sort_by("as_sorts", listing.sort)))
         if not self._pages and plan.api.messages[full_name].field("limit"):
             self.params.append(
-                Param("limit", Name("int"), Literal(0), "Most items; 0 for as many as the server gives.")
+                Param(
+                    "limit", Name("int"), Literal(0), "Maximum number of items. Default: 0, the server's own maximum."
+                )
             )
             arguments.append(("limit", Name("limit")))
         return Call(plan.types.message(full_name), (), tuple(arguments))
@@ -196,7 +199,7 @@ class _Walk:
         name = plan.method.params.get(str(path)) or escape(field.name, RESERVED_AS_PARAMETER)
         rule = f"{owner.full_name}.{field.name}"
         low, high = plan.rules.length(rule)
-        # Only one member of the oneof is left, so the method exists to set it.
+        # `omit` leaves one member of the oneof, so the method exists to set it.
         chosen = bool(field.oneof) and bool(_others(field, owner)) and self._is_alone(field, path, owner)
         required = chosen or (plan.rules.required(rule) and not field.oneof)
         if self._names_the_thing(field, path, owner):
@@ -222,7 +225,7 @@ class _Walk:
         return UnlessNone(value, checked) if may_be_none else checked
 
     def _names_the_thing(self, field: Field, path: FieldPath, owner: Message) -> bool:
-        """Whether the field names the resource, and so is required. Create requests may leave the name to the server."""
+        """Whether the field identifies the resource, and so is required. In create requests, the server may choose the name."""
         shape, identity = self.plan.shape, self.plan.identity
         if identity is None or shape.creates or not shape.kind.names_thing:
             return False

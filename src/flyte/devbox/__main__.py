@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print_line(f"flyte.devbox: {error}", sys.stderr)
         return 1
     with box:
-        print_line(_greeting(box), sys.stdout)
+        print_line(_greeting(box, trust_user=options.trust_user), sys.stdout)
         ending.wait()
         print_line("stopping", sys.stdout)
     return 0
@@ -64,7 +64,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _greeting(box: Devbox) -> str:
+def _greeting(box: Devbox, *, trust_user: bool) -> str:
+    optional = "FLYTE_TOKEN is not needed in programs that your user runs on this machine.\n" if trust_user else ""
     return (
         f"endpoint:   {box.endpoint}\n"
         f"directory:  {box.dir}\n"
@@ -73,7 +74,9 @@ def _greeting(box: Devbox) -> str:
         "Connect with\n"
         f"    export FLYTE_ENDPOINT={box.endpoint} FLYTE_PROJECT=flytesnacks FLYTE_DOMAIN=development\n"
         f'    export FLYTE_TOKEN="$(cat {box.token_file})"\n'
-        "and flyte.init() in Python. Stop the devbox with Ctrl-C."
+        "and flyte.init() in Python.\n"
+        f"{optional}"
+        "Stop the devbox with Ctrl-C."
     )
 
 

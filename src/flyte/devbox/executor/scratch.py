@@ -13,7 +13,8 @@ async def release(directory: Path, outputs: Path) -> None:
     """Remove the working directory of an attempt that has ended, unless its outputs contain the directory's path.
 
     The official SDK returns a local file as a path in the working directory, because the storage is on the same machine. The
-    devbox keeps such a directory together with the outputs, and marks it with an empty file beside it.
+    devbox keeps such a directory together with the outputs, and marks it with an empty file beside it. It always
+    removes an empty directory.
     """
     try:
         directory.rmdir()
