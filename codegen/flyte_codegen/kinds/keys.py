@@ -38,7 +38,7 @@ TEXTS = KeyType("a list of strings", {"type": "array", "items": _STRING}, empty=
 MAPPING = KeyType("a table of strings", {"type": "object", "additionalProperties": _STRING}, empty={})
 NAMES_BY_PATH = attrs.evolve(MAPPING, what="a table of Python names by path")
 PATHS = KeyType(
-    "a list of paths, or a table of paths by Python name",
+    "a list of paths and tables, or a table of paths by Python name",
     {
         "anyOf": [
             {"type": "array", "items": {"anyOf": [_STRING, MAPPING.schema]}},
