@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Generator
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -200,6 +201,29 @@ def test_in_the_foreground(tmp_path: Path, number: signal.Signals) -> None:
     assert greeting[0].split()[0] == "endpoint:" and "127.0.0.1" in greeting[0]
     assert str(tmp_path / "box" / "token") in greeting[2]
     assert token not in "".join(greeting) + rest + errors
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux knows the owners of connections")
+@pytest.mark.parametrize("options", [[], ["--trust-user"]])
+def test_the_greeting_says_whether_a_token_is_needed(tmp_path: Path, options: list[str]) -> None:
+    command = [sys.executable, "-m", "flyte.devbox", "--dir", str(tmp_path / "box"), *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        greeting = _until(process.stdout, "Ctrl-C")
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=DEADLINE)
+    assert "export FLYTE_TOKEN=" in greeting
+    assert ("FLYTE_TOKEN is not needed" in greeting) == bool(options)
+
+
+def _until(lines: IO[str], end: str) -> str:
+    """Read lines until one contains `end`."""
+    read: list[str] = []
+    for line in lines:
+        read.append(line)
+        if end in line:
+            break
+    return "".join(read)
 
 
 def test_foreground_refusals(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ class Types:
 
     @property
     def taken(self) -> set[str]:
-        """The names in the module that nothing else may have."""
+        """The names of the types that the module imports. Parameters must not shadow them."""
         return self._names.taken
 
     @property

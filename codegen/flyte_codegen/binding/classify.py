@@ -143,9 +143,9 @@ def _listed(case: Case, *, asked: bool) -> Shape | None:
 
 
 def _streamed(case: Case, chosen: MethodKind | None) -> Shape:
-    """Tell a watch, which is opened again when it ends, from a stream that is opened once.
+    """Distinguish a watch, which reconnects when its stream ends, from a stream that is opened once.
 
-    Opening a finite stream again repeats its items for ever, and a watch that is opened once ends with its connection.
+    A watch of a finite stream would repeat its items forever. A watch that does not reconnect would end with its connection.
     """
     settings = {name for name in SETTINGS if getattr(case.config, name)}
     only = settings & (WATCH.settings - LIST.settings)
@@ -161,8 +161,8 @@ def _streamed(case: Case, chosen: MethodKind | None) -> Shape:
         return Shape(STREAM, "the server streams, and its name starts with List", case.items)
     raise case.fail(
         f"{case.method.full_name} streams its replies, and nothing says whether it ends by itself",
-        f'under [{case.table}], add kind = "stream" for a stream that ends, or kind = "watch" for one that goes on: the client '
-        "opens it again when it breaks or ends",
+        f'under [{case.table}], add kind = "stream" for a stream that ends, or kind = "watch" for one that does not end: the '
+        "client reconnects when it breaks or ends",
     )
 
 
@@ -175,7 +175,7 @@ def _why(case: Case, otherwise: str) -> str:
 
 
 def _refuse_unused(case: Case, items: FieldPath) -> None:
-    """Refuse a list that seems to have pages: all of them but the first would be lost."""
+    """Refuse a list that seems to have pages: the method would return the first page only."""
     asked, answered = unused_fields(case.api, case.method, items, case.config.settled)
     if not asked and not answered:
         return
@@ -217,7 +217,7 @@ def only_message(reply: Message, made_of: str) -> FieldPath:
 
 
 def check_settings(shape: Shape, config: MethodConfig) -> tuple[str, str] | None:
-    """Return what is wrong, and what to do, if a method has a setting that its kind does not have."""
+    """Return an error and its remedy if a method has a setting that its kind does not have."""
     for name in sorted(SETTINGS - shape.kind.settings):
         if getattr(config, name):
             said = " and ".join(kind.name for kind in METHOD_KINDS.values() if name in kind.settings)

@@ -1,4 +1,4 @@
-"""The identity of an entity: the fields that tell resources apart, and the ones that a repr shows."""
+"""The identity of an entity: the fields that identify a resource, and the fields that a repr shows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Identity:
     key: tuple[str, ...]
     """Paths of all parts but the organization."""
     repr: tuple[str, ...]
-    """What a repr shows by default, as `LABEL=PATH`; an overlay can override it."""
+    """The fields that a repr shows by default, as `LABEL=PATH`; an overlay can override them."""
 
 
 def lay_out(api: Api, scope: Mapping[str, Mapping[str, str]], path: FieldPath, label: str) -> Identity:

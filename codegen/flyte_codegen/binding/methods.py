@@ -189,7 +189,7 @@ class MethodLinker:
         return shape
 
     def _check_items(self, method: MethodConfig, rpc: Method, shape: Shape, target: EntityConfig) -> None:
-        """Refuse a reply that does not hold the entity's message."""
+        """Refuse a reply that does not contain the entity's message."""
         found, where = rpc.response, "the reply"
         if shape.items:
             field = shape.items.last
@@ -232,7 +232,7 @@ class MethodLinker:
 
 
 def _all(conditions: tuple[Code, ...]) -> Code | None:
-    """Return one condition that is met when all are."""
+    """Combine conditions into one that is met when all of them are; None for no conditions."""
     if len(conditions) < 2:
         return conditions[0] if conditions else None
     return call("meeting_all", *conditions)

@@ -54,7 +54,7 @@ class PyMethod:
 
     @property
     def returns(self) -> Code:
-        """The annotation of what the method returns."""
+        """The return annotation of the method."""
         return self.result.annotation
 
     @property
@@ -98,5 +98,5 @@ class PyEntity:
     identity: Identity
     summary: Summary | None
     finals: tuple[str, ...]
-    """Methods that tell whether an item is the last of its watch. The overlay must define them."""
+    """Methods that return whether an item is the last of its watch. The overlay must define them."""
     methods: tuple[PyMethod, ...]

@@ -87,7 +87,7 @@ def _listing(api: Api, config: Config) -> Iterator[Diagnostic]:
 
 
 def _lacking(api: Api, full_name: str, shape: Mapping[str, str | Set[str]]) -> Iterator[str]:
-    """Say which fields of a message are missing or have the wrong type. A set has the members that an enum must have."""
+    """Describe the fields of a message that are missing or have the wrong type. A set lists the required members of an enum."""
     message = api.messages.get(full_name)
     for name, wanted in shape.items() if message else ():
         field = message.field(name) if message else None

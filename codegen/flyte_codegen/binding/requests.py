@@ -45,7 +45,7 @@ class Subject:
 
 @attrs.frozen(kw_only=True)
 class Plan:
-    """All that decides how the request of one method is built.
+    """The inputs for building the request of one method.
 
     Attributes:
         scope: The roles of fields by message.
@@ -75,7 +75,7 @@ class Plan:
 
 @attrs.frozen
 class Request:
-    """A request: the expression that builds it, and what the method needs for it."""
+    """A request: the expression that builds it, and the parameters and parts of the scope that the expression uses."""
 
     expression: Code
     params: tuple[Param, ...]
@@ -127,7 +127,8 @@ def _check_identities(plan: Plan, found: list[FieldPath]) -> None:
 
 
 class _Walk:
-    """Walks a request message once. Identifiers are flattened, the client fills the scope, the rest become parameters."""
+    """Walks a request message once. Fields of identifiers become parameters, the client fills in the scope, and the other fields
+    become parameters."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
@@ -165,7 +166,9 @@ class _Walk:
         if self._is_alone(field, path, owner):
             return
         others = [str(path.parent / f) for f in _others(field, owner)]
-        what = f"the client fills in {path}, which is in one oneof with {', '.join(others)}; only one of them can be sent"
+        what = (
+            f"the client fills in {path}, which is in one oneof with {', '.join(others)}; only one of them can be sent"
+        )
         omitted = ", ".join(f'"{name}"' for name in others)
         raise self.plan.fail(what, f"under [{self.plan.table}], add omit = [{omitted}], or omit {path} instead")
 
@@ -196,7 +199,7 @@ class _Walk:
         return any(name == str(path) or name.startswith(f"{path}.") for name in self.plan.method.params)
 
     def _is_alone(self, field: Field, path: FieldPath, owner: Message) -> bool:
-        """Whether callers can set no other member of the field's oneof, so that the field can always be sent."""
+        """Whether callers can set no other member of the field's oneof, so that every request can set the field."""
         others = _others(field, owner)
         return all(f.deprecated or str(path.parent / f) in self.plan.method.omit for f in others)
 
@@ -231,14 +234,16 @@ class _Walk:
     def _list_request(self, full_name: str) -> Code:
         """Return the expression for the listing message: filters, sort order and, for lists without pages, a limit."""
         plan, listing = self.plan, self.plan.config.listing
-        assert listing is not None  # the caller has found its request
+        assert listing is not None  # the caller has checked
         arguments: list[tuple[str, Code]] = []
         if plan.method.filters:
             arguments.append((listing.filters_field, self._filters()))
         arguments.append((listing.sort_field, self._sort_by("as_sorts", listing.sort)))
         if not self._pages and plan.api.messages[full_name].field("limit"):
             self.params.append(
-                Param("limit", Name("int"), Literal(0), "Most items; 0 for as many as the server gives.")
+                Param(
+                    "limit", Name("int"), Literal(0), "Maximum number of items. Default: 0, the server's own maximum."
+                )
             )
             arguments.append(("limit", Name("limit")))
         return Call(plan.types.message(full_name), (), tuple(arguments))
@@ -249,7 +254,7 @@ class _Walk:
         name = plan.method.params.get(str(path)) or escape(field.name, RESERVED_AS_PARAMETER)
         rule = f"{owner.full_name}.{field.name}"
         low, high = plan.rules.length(rule)
-        # Only one member of the oneof is left, so the method exists to set it.
+        # `omit` leaves one member of the oneof, so the method exists to set it.
         chosen = bool(field.oneof) and bool(_others(field, owner)) and self._is_alone(field, path, owner)
         required = chosen or (plan.rules.required(rule) and not field.oneof)
         if self._names_the_thing(field, path, owner):
@@ -275,7 +280,7 @@ class _Walk:
         return UnlessNone(value, checked) if may_be_none else checked
 
     def _names_the_thing(self, field: Field, path: FieldPath, owner: Message) -> bool:
-        """Whether the field names the resource, and so is required. Create requests may leave the name to the server."""
+        """Whether the field identifies the resource, and so is required. In create requests, the server may choose the name."""
         shape, identity = self.plan.shape, self.plan.identity
         if identity is None or shape.creates or not shape.kind.names_thing:
             return False

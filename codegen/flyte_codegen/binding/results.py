@@ -36,7 +36,7 @@ class Result:
     """The annotation of one result or item."""
     container: str
     make: Code | None
-    """The class or function that makes an entity of an item; None for items that are returned as they are."""
+    """The class or function that creates an entity from an item; None for items that are returned unchanged."""
     items: Code
     """The list of items in one reply."""
     answer: Code | None
@@ -115,7 +115,7 @@ def read(path: FieldPath) -> Code:
 
 
 def decorator(kind: MethodKind, one: Code) -> str:
-    """Return the decorator that makes a method blocking; it depends on whether the result is the class called on."""
+    """Return the decorator that makes a method blocking. It differs for methods that return the class that they are called on."""
     return kind.decorator_of_self if one == SELF else kind.decorator
 
 
@@ -132,5 +132,5 @@ def _is_nothing(api: Api, rpc: Method, shape: Shape) -> bool:
 
 
 def _may_be_nothing(shape: Shape) -> bool:
-    """Whether a reply without the thing means that it does not exist."""
+    """Whether a reply without the resource means that the resource does not exist."""
     return shape.kind is GET and bool(shape.items)

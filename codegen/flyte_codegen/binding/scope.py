@@ -21,7 +21,8 @@ _SCOPE_OF = Attribute(Name("caller"), "scope_of")
 def roles_in(api: Api, config: Config) -> Mapping[str, Mapping[str, str]]:
     """Return the roles of fields by message, for each message that [scope] names, or that a pattern there matches.
 
-    A full name goes before patterns, and among these the first that matches. Only strings have roles by [roles].
+    A full name takes precedence over patterns, and the first matching pattern over later ones. [roles] applies to string fields
+    only.
     """
     by_field = {field: role for role, fields in config.roles.items() for field in fields}
     return {
@@ -78,11 +79,11 @@ class Scope:
 
     roles: frozenset[str]
     order: tuple[str, ...]
-    """All parts of the scope that have a parameter, in order."""
+    """The parts of the scope that can be parameters, in the order of the signature."""
 
     @property
     def names(self) -> list[str]:
-        """The parameters, in order."""
+        """The names of the method's scope parameters, in order."""
         return [name for name in self.order if {name, name + OPTIONAL} & self.roles]
 
     @property
@@ -112,7 +113,7 @@ class Scope:
 
 
 def scope_of(config: Config, roles: frozenset[str]) -> Scope:
-    """Return the scope with some roles."""
+    """Return the scope of a method that needs `roles`."""
     return Scope(roles, tuple(role for role in config.roles if role != ORG))
 
 

@@ -1,4 +1,4 @@
-"""The modules of overlays that call RPCs themselves, by the constants of services or the methods of client classes."""
+"""Find hand-written modules that call RPCs, by the constants of services or the methods of client classes."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ def _parameters(name: str, before: PyMethod, after: PyMethod) -> Iterator[Change
 
 
 def _accepts(old: Param, new: Param) -> bool:
-    """Whether every call that was valid for the old parameter is valid for the new one."""
+    """Whether every argument that the old parameter accepts is valid for the new one."""
     wider = str(new.annotation) in (str(old.annotation), str(optional(old.annotation)))
     return wider and (old.required or _same(old.default, new.default) or new.default == Literal(None))
 

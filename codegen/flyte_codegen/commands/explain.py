@@ -1,4 +1,4 @@
-"""`flyte-codegen explain`: how an RPC, a method, a property, a message or a line is generated, and why."""
+"""`flyte-codegen explain`: show what the generator makes of an RPC, a method, a property or a message, and why."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from flyte_codegen.definitions.model import Api, Message, Method, Service
 from flyte_codegen.diagnostics import CodegenError, Diagnostic, Level, fail, raise_errors
 from flyte_codegen.output.render import template_place
 from flyte_codegen.pipeline import read_api
-from flyte_codegen.python.services import cardinality, effect
+from flyte_codegen.python.services import effect
 from flyte_codegen.python.type_names import Naming
 
 from .lines import name_at
@@ -28,10 +28,17 @@ from .report import reason
 
 _SHOWN = 3
 _LIKE = 0.6
+_STREAMING = {
+    (False, False): "none",
+    (False, True): "replies",
+    (True, False): "requests",
+    (True, True): "requests and replies",
+}
+"""The messages that are streamed, by whether the client and the server stream."""
 
 
 def explain(config: Config, name: str) -> str:
-    """Describe how `name` is generated.
+    """Describe the code that is generated for `name`.
 
     Args:
         config: The configuration.
@@ -61,7 +68,7 @@ def _nearest(name: str, known: Collection[str]) -> list[str]:
 
 @attrs.frozen
 class _Use:
-    """The use of an RPC by a method of an entity. `method` is None if it can't be linked, for the reasons in `findings`."""
+    """A method of an entity that calls an RPC. `method` is None if it can't be linked, for the reasons in `findings`."""
 
     entity: EntityConfig
     config: MethodConfig
@@ -70,7 +77,7 @@ class _Use:
 
 
 class _Explainer:
-    """Describes what is generated from one configuration."""
+    """Describes the code that one configuration generates."""
 
     def __init__(self, api: Api, config: Config) -> None:
         self._api, self._config = api, config
@@ -125,7 +132,7 @@ class _Explainer:
             f"{method.full_name}  ({method.place})",
             f"  request    {method.request}",
             f"  response   {method.response}",
-            f"  streams    {cardinality(method).lower()}",
+            f"  streaming  {_STREAMING[method.client_streaming, method.server_streaming]}",
             f"  effect     {effect(method, self._config).lower()}",
             *([f"  operation  long-running: {method.operation}"] if method.operation else []),
         ]
@@ -151,7 +158,7 @@ class _Explainer:
         ]
 
     def _unused(self, service: Service, method: Method) -> list[str]:
-        """Say what an RPC without a method would be, and why it has none."""
+        """Describe the method that an RPC could have, and say why it has none."""
         case = Case(self._api, method, MethodConfig(rpc=method.full_name), f"entities.NAME.methods.{method.name}")
         try:
             lines = _shape(classify(case))

@@ -1,4 +1,4 @@
-"""What a line of a generated file is: a method or property of an entity, an RPC or a message."""
+"""Find the definition that a line of a generated file comes from: a method, a property, an RPC or a message."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _LINE = re.compile(r"(?P<file>.+\.py):(?P<line>\d+)(:\d+)?")
 
 
 def name_at(api: Api, config: Config, name: str) -> str:
-    """Return the name of what a line of a generated file was generated from; other names as they are.
+    """Return the name of the definition that a line of a generated file comes from. Return other names unchanged.
 
     Args:
         api: All definitions.
         config: The configuration.
-        name: `FILE:LINE`, with a path from here or from the output folder, or any other name.
+        name: `FILE:LINE`, with a path relative to the current directory or to the output folder; or any other name.
 
     Raises:
         CodegenError: The file is not generated, has no such line, or the line belongs to no definition.

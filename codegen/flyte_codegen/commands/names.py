@@ -1,4 +1,4 @@
-"""The last section of `flyte-codegen report --names`: names of another SDK, and what they are in the client."""
+"""The last section of `flyte-codegen report --names`: names of another SDK, and their counterparts in the client."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`flyte-codegen report`: how programs reach each RPC, and why they do not."""
+"""`flyte-codegen report`: list the methods that call each RPC, or the reason why none does."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _INTERNAL = "a service for calls between servers, judging by its name"
 
 @attrs.frozen
 class Reach:
-    """How a program reaches one RPC: by entity methods, by the client class of its service, or not, with or without a reason."""
+    """The methods and modules that call one RPC, or the reason why none does."""
 
     rpc: str
     methods: tuple[str, ...]
@@ -34,11 +34,11 @@ class Reach:
     call: str = ""
     """The method of the client class, which every RPC has unless the client streams."""
     callers: tuple[str, ...] = ()
-    """Modules beside the generated ones that call it."""
+    """Hand-written modules that call it."""
 
     @property
     def decided(self) -> bool:
-        """Whether something uses the RPC, or there is a reason why nothing does."""
+        """Whether something calls the RPC, or a reason explains why nothing does."""
         return bool(self.methods or self.excluded or self.callers)
 
     @property

@@ -18,20 +18,21 @@ _PAGE = """\
 
 <!-- Written by `flyte-codegen schema --markdown`. Do not edit. -->
 
-[The generator](generator.md) describes what they are for. `flyte-codegen schema` prints the same as a JSON Schema. Editors with
-support for TOML schemas complete and check the file if its first line is `#:schema ./codegen.schema.json` and that file has
-the output of the command.
+[The generator](generator.md) explains how to use these keys. `flyte-codegen schema` prints them as a JSON Schema. To let editors
+with support for TOML schemas complete and check codegen.toml, write the output of the command to codegen.schema.json, and begin
+codegen.toml with the line `#:schema ./codegen.schema.json`.
 """
 _KINDS = """
 ## Kinds of method
 
-`kind` of a method. Settings that only some kinds have are in the last column.
+The values of a method's `kind`. The last column lists the settings that only some kinds have. The other settings are the same for
+all kinds, with these limits: `pages` applies to lists, and `filters`, `sort` and `sort_keys` need a request with a field for them.
 
 {methods}
 
 ## Kinds of filter
 
-`kind` of a filter.
+The values of a filter's `kind`. The last column lists the required keys of the kind.
 
 {filters}
 """
@@ -64,7 +65,7 @@ def as_markdown() -> str:
         ),
     )
     filters = _table(
-        ("kind", "what the parameter takes", "keys"),
+        ("kind", "what the parameter takes", "required keys"),
         ((f"`{kind.name}`", kind.doc, _names(kind.keys)) for kind in FILTER_KINDS.values()),
     )
     return "\n".join([_PAGE, *map(_describe, SECTIONS)]) + _KINDS.format(methods=methods, filters=filters)
@@ -73,7 +74,7 @@ def as_markdown() -> str:
 def _section(section: Section) -> dict[str, Any]:
     inner = _value(section.of) if isinstance(section.of, KeyType) else _object(section.of)
     if section.each:
-        # A table whose names are free, or a list of such tables.
+        # A table of tables with any names.
         inner = {"type": "object", "additionalProperties": inner}
     elif isinstance(section.of, KeyType) and inner["type"] != "object":
         inner = {"type": "object", "additionalProperties": inner}

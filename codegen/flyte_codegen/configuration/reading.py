@@ -1,4 +1,4 @@
-"""Read the keys of a table, as its class declares them."""
+"""Read a table of codegen.toml into the class that declares its keys."""
 
 from __future__ import annotations
 

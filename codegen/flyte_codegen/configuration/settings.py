@@ -1,4 +1,4 @@
-"""codegen.toml: what to generate, and the decisions that the definitions leave open."""
+"""Read codegen.toml, which says what to generate and settles what the definitions leave open."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from .tables import Effects, EntityConfig, Input, Listing, MethodConfig, Output,
 from .toml import Section, is_name, nearest
 
 OPTIONAL = "?"
-"""Marks the roles of a scope that may be empty."""
+"""The suffix of roles that may be empty."""
 ORG = "org"
-"""The role that comes from the client alone."""
+"""The role that always comes from the client and never becomes a parameter."""
 STANDARD_ROLES = (ORG, "project", "domain")
 _OURS = "@flyte"
 _OF_SOME_KINDS = {"accepts": "enum", "enum": "enum", "value": "value"}
@@ -34,7 +34,7 @@ _NOT_ROLES = RESERVED_AS_PARAMETER | {
 }
 """Names that a role can't have: it is a parameter of methods, beside those that methods have by themselves."""
 _ALIKE = ("message", "identity", "properties")
-"""The keys that `like` takes from another entity."""
+"""The keys that `like` copies from another entity."""
 
 
 @attrs.frozen
@@ -70,7 +70,7 @@ class Config:
         return self.source.name
 
     def effect_of(self, rpc: str) -> str:
-        """Return the effect of an RPC; "" if the file does not say it. A full name goes before patterns."""
+        """Return the effect of an RPC; "" if the file does not set it. A full name takes precedence over patterns."""
         return self.effects.get(rpc) or next((e for p, e in self.effects.items() if fnmatchcase(rpc, p)), "")
 
 

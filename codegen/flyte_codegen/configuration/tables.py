@@ -1,4 +1,4 @@
-"""The tables of codegen.toml, a class each, with the keys that they take."""
+"""The tables of codegen.toml: a class for each, with its keys."""
 
 from __future__ import annotations
 
@@ -42,7 +42,11 @@ class Output:
     """The generated package."""
 
     package: str = key(MODULE, "The package to generate.", default="generated_api")
-    path: str = key(TEXT, "The folder to write. Everything else in it is deleted. Default: `generated/PACKAGE`.")
+    path: str = key(
+        TEXT,
+        "The folder to write. `generate` deletes outdated files of earlier runs, but refuses a folder with edited files or files "
+        "that the generator did not write; `--force` overwrites or deletes these. Default: `generated/PACKAGE`.",
+    )
     runtime: str = key(MODULE, "The runtime that generated code imports.", default="flyte_rpc.v1")
     templates: tuple[str, ...] = key(TEXTS, "Folders whose templates replace built-in ones of the same name.")
     overlay: str = key(MODULE, "The module with the public class of each entity, unless the entity sets `overlay`.")
@@ -52,8 +56,8 @@ class Output:
 class Effects:
     """The effects of calls that the definitions do not declare, as lists of RPCs or patterns such as `pkg.Service.Get*`."""
 
-    read: tuple[str, ...] = key(TEXTS, "RPCs that change nothing, and may be repeated.")
-    idempotent: tuple[str, ...] = key(TEXTS, "RPCs that may be repeated with the same request.")
+    read: tuple[str, ...] = key(TEXTS, "RPCs that change nothing, so that calls are safe to retry.")
+    idempotent: tuple[str, ...] = key(TEXTS, "RPCs that change something, but are safe to retry with the same request.")
 
 
 @attrs.frozen(kw_only=True)
@@ -83,14 +87,22 @@ class MethodConfig:
     table: str = ""
     """The name of its table."""
     rpc: str = key(TEXT, "The RPC: a method of the entity's service, or a full name. Default: the name of the table.")
-    name: str = key(NAME, "The name of the method. Default: `listall`, `get`, `watch`, or the first word of the RPC.")
-    kind: str = key(TEXT, "The kind of method, where the definitions leave it open.", among=lambda: METHOD_KINDS)
+    name: str = key(
+        NAME,
+        "The name of the method. Default: the name of the table if `rpc` is set, else `listall`, `get`, `watch`, or the first "
+        "word of the RPC.",
+    )
+    kind: str = key(
+        TEXT,
+        "The kind of method. It overrides the kind that the definitions suggest, and is required if they suggest none.",
+        among=lambda: METHOD_KINDS,
+    )
     items: str = key(TEXT, "The path of the result, or of the list of items, in the reply.")
     returns: str = key(TEXT, "The entity that the method returns. Default: its own, except for calls.")
     doc: str = key(TEXT, "The docstring. Default: the comment of the RPC.")
     params: Mapping[str, str] = key(NAMES_BY_PATH, "Names of parameters, by the path of their field in the request.")
-    filters: tuple[str, ...] = key(TEXTS, "The filters that a list takes, by the names of their tables.")
-    omit: tuple[str, ...] = key(TEXTS, "Paths of fields of the request that callers do not set.")
+    filters: tuple[str, ...] = key(TEXTS, "The names of the filters that a list takes.")
+    omit: tuple[str, ...] = key(TEXTS, "Paths of request fields that do not become parameters and stay unset.")
     positional: tuple[str, ...] = key(
         TEXTS, "Optional parameters that may be passed by position, in this order after the required ones."
     )
@@ -101,15 +113,19 @@ class MethodConfig:
     sort_keys: str = key(TEXT, "The type of `sort_by`, from [sort_keys].")
     on: str = key(TEXT, "Whether the method belongs to the class or to instances.", among=lambda: ON)
     raw: bool = key(FLAG, "Whether a list or watch yields messages and not entities.")
-    final: str = key(NAME, "A method of the overlay that tells whether an item ends the watch.")
-    fetch: str = key(NAME, "A method of the overlay that fetches the current item after a silence of a watch.")
-    made_by: str = key(NAME, "A class method of the overlay that makes an entity of an item of a watch.")
-    bounded_by: str = key(NAME, "A parameter that, when given, makes the server end the watch.")
+    final: str = key(NAME, "A method of the overlay that returns whether an item ends the watch.")
+    fetch: str = key(
+        NAME, "A method of the overlay that fetches the current item if a watch yields nothing for 30 seconds."
+    )
+    made_by: str = key(NAME, "A class method of the overlay that creates an entity from an item of a watch.")
+    bounded_by: str = key(
+        NAME, "A parameter, such as an end date. If a caller passes it, the watch ends when the server ends the stream."
+    )
     missing_ok: bool = key(FLAG, "Whether a call returns False, and does not raise, if the resource does not exist.")
 
     @property
     def settled(self) -> tuple[str, ...]:
-        """The paths of the request that have a meaning of their own."""
+        """The paths of the request that `omit` or `params` names."""
         return (*self.omit, *self.params)
 
 
@@ -131,7 +147,9 @@ class EntityConfig:
     summary_of: str = key(
         TEXT, "The details message of the same resource. A function builds the message from the fields that both share."
     )
-    properties: Mapping[str, str] = key(PATHS, "Properties. In a list, the last part of a path is the name.")
+    properties: Mapping[str, str] = key(
+        PATHS, "Properties. In a list, a path is named by its last part; tables in the list set other names."
+    )
     methods: tuple[MethodConfig, ...] = ()
 
     def full_name(self, method: MethodConfig) -> str:
@@ -147,7 +165,7 @@ class Section:
     doc: str
     of: Any
     each: str = ""
-    """What names the tables within it, if it consists of tables."""
+    """The placeholder for the names of the tables in it; empty if it has keys of its own."""
 
 
 SECTIONS = (
@@ -162,14 +180,14 @@ SECTIONS = (
     Section(
         "scope",
         "Messages, or patterns of messages, whose fields become parameters or are filled in from the client's scope. Each has "
-        "a table of roles by field, beside those of [roles]; a role with `?` may be empty.",
+        "a table of roles by field, which adds to [roles] or overrides it; a role that ends with `?` may be empty.",
         MAPPING,
         "MESSAGE",
     ),
     Section("listing", Listing.__doc__ or "", Listing),
-    Section("rules", "Rules for fields, by full name, beside those of the definitions.", Rule, "FIELD"),
+    Section("rules", "Rules for fields, by full name. They override the rules of the definitions.", Rule, "FIELD"),
     Section("sort_keys", "Types of `sort_by`, each with the keys that the server sorts by.", TEXTS),
     Section("filters", "Parameters of lists that restrict the items.", FilterParam, "NAME"),
-    Section("entities", "Entities, each with a table `methods`.", EntityConfig, "NAME"),
+    Section("entities", "Entities, each with a table of its methods.", EntityConfig, "NAME"),
 )
 """All tables of codegen.toml."""

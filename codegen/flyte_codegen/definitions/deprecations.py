@@ -35,7 +35,7 @@ def instead(doc: str) -> str:
 
 
 def noted(doc: str, deprecated: bool) -> str:
-    """Return a docstring, with a note in front if the element is deprecated."""
+    """Return a docstring, with a note at its start if the element is deprecated."""
     if not deprecated or _LABEL.match(doc):
         return doc
     return f"Deprecated. {doc}".strip()

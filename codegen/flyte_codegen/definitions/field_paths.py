@@ -50,7 +50,7 @@ class FieldPath:
 
 
 def find(api: Api, message: Message | None, path: str) -> FieldPath | None:
-    """Return the path with these names; None if a field does not exist. Names in the definitions go before Python's."""
+    """Return the path with these names; None if a field does not exist. Names in the definitions take precedence over Python names."""
     fields: list[Field] = []
     for name in path.split("."):
         known = message.fields if message else ()

@@ -16,7 +16,7 @@ _WELL_KNOWN = re.compile(r"google/protobuf/([a-z_]+)\.proto")
 
 
 def is_well_known(path: str) -> bool:
-    """Whether protoc brings this file along."""
+    """Whether protoc includes this file."""
     return _WELL_KNOWN.fullmatch(path) is not None
 
 

@@ -1,1 +1,1 @@
-"""The tables of the generator: its kinds of method and of filter, a row each, and the code that they consist of."""
+"""The tables of the generator: its kinds of method and of filter, with a row for each, and the expressions of generated code."""

@@ -1,4 +1,4 @@
-"""The kinds of filter, a row and a function each: the parameter of a list method, and what it makes of the argument."""
+"""The kinds of filter. Each has a row, and a function that returns the parameter and the code that applies the argument."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class FilterParam:
 
     name: str
     param: str = key(NAME, "The name of the parameter. Default: the name of the filter.")
-    kind: str = key(TEXT, "What the parameter takes.", default="equal", among=lambda: FILTER_KINDS)
+    kind: str = key(TEXT, "The kind of filter.", default="equal", among=lambda: FILTER_KINDS)
     field: str = key(TEXT, "The field, by the name that the server's filters use. Default: the name of the filter.")
     doc: str = key(TEXT, "The description of the parameter.")
     enum: str = key(TEXT, "The full name of the enum, for the kinds `enum` and `enum_name`.")
@@ -28,7 +28,7 @@ class FilterParam:
 
 @attrs.frozen
 class Filter:
-    """What a filter adds to a method: its parameter, and where it takes effect."""
+    """The parts of a method that come from a filter: its parameter, and the code that applies it."""
 
     param: Param | None = None
     clauses: Code | None = None
@@ -40,7 +40,7 @@ class Filter:
 
 
 class Types(Protocol):
-    """The types that filters need in annotations and calls."""
+    """The types in the annotations and calls of filters."""
 
     @property
     def filter(self) -> Code:
@@ -64,18 +64,34 @@ class FilterKind:
     doc: str
     make: Callable[[FilterParam, Types], Filter]
     keys: tuple[str, ...] = ("doc",)
-    """The keys of its table that must be there."""
+    """The required keys of its table."""
     functions: tuple[str, ...] = ()
-    """The functions of the servers that it uses: members of the enum `function` of the filter message."""
+    """The comparisons that it asks of the server: members of the enum of the field `function` in the filter message."""
     runtime: tuple[str, ...] = ()
-    """The functions of the runtime that it calls."""
+    """The runtime functions that generated code calls for it."""
     reads: frozenset[str] | None = None
     """The types of the property of the items that it compares on the client; None for a filter of the server alone."""
 
 
 _TEXT = frozenset({"string"})
 _COMPARABLE = _TEXT | frozenset(
-    "bool bytes double enum fixed32 fixed64 float int32 int64 sfixed32 sfixed64 sint32 sint64 uint32 uint64".split()
+    [
+        "bool",
+        "bytes",
+        "double",
+        "enum",
+        "fixed32",
+        "fixed64",
+        "float",
+        "int32",
+        "int64",
+        "sfixed32",
+        "sfixed64",
+        "sint32",
+        "sint64",
+        "uint32",
+        "uint64",
+    ]
 )
 
 
@@ -165,7 +181,7 @@ FILTER_KINDS: Mapping[str, FilterKind] = {
         ),
         FilterKind(
             "prefix",
-            "What the field must begin with, before a dot.",
+            "A string. The field must begin with it and a dot. The server filters by substring; the client drops the other matches.",
             _prefix,
             functions=("CONTAINS",),
             runtime=("containing", "beginning"),
@@ -180,19 +196,21 @@ FILTER_KINDS: Mapping[str, FilterKind] = {
         ),
         FilterKind(
             "labels",
-            "Labels with values, all of which items must have.",
+            "Labels with their values. Items must have all of them.",
             _simple("labelled", _LABELS),
             functions=_EQUAL,
             runtime=("labelled",),
         ),
         FilterKind(
             "label_keys",
-            "Keys of labels, all of which items must have.",
+            "Keys of labels. Items must have all of them.",
             _simple("having_labels", _KEYS),
             functions=("EXISTS",),
             runtime=("having_labels",),
         ),
-        FilterKind("message", "Filter messages, for fields without a parameter.", _messages),
+        FilterKind(
+            "message", "Messages of filters, for fields that have no parameter. They are sent unchanged.", _messages
+        ),
         FilterKind(
             "local",
             "A value that a property of the entity must equal; for fields that the server can't filter by. The client drops "

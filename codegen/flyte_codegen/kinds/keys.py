@@ -1,4 +1,4 @@
-"""The keys of codegen.toml: each is declared once, where its value is kept. Reading, schema and reference page follow from it."""
+"""Declare the keys of codegen.toml. The reader, the JSON Schema and the reference page use the same declaration of a key."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _METADATA = "key"
 
 @attrs.frozen
 class KeyType:
-    """The type of a key's value: what it is called, its JSON Schema, and the value of a key that is not set."""
+    """The type of a key's value: its description, its JSON Schema, and the value of an unset key."""
 
     what: str
     schema: dict[str, Any]
@@ -38,7 +38,7 @@ TEXTS = KeyType("a list of strings", {"type": "array", "items": _STRING}, empty=
 MAPPING = KeyType("a table of strings", {"type": "object", "additionalProperties": _STRING}, empty={})
 NAMES_BY_PATH = attrs.evolve(MAPPING, what="a table of Python names by path")
 PATHS = KeyType(
-    "a list of paths, or a table of paths by Python name",
+    "a list of paths and tables, or a table of paths by Python name",
     {
         "anyOf": [
             {"type": "array", "items": {"anyOf": [_STRING, MAPPING.schema]}},
@@ -61,7 +61,7 @@ class Key:
 
     @property
     def choices(self) -> Collection[str]:
-        """The values that it may have; empty if it may have any."""
+        """The allowed values; empty if every value of the type is allowed."""
         return self.among() if self.among else ()
 
 
@@ -73,14 +73,14 @@ def key(
     required: bool = False,
     among: Callable[[], Collection[str]] | None = None,
 ) -> Any:
-    """Return the attribute of a class that holds the value of a key with the attribute's name.
+    """Declare a key of a table. The attribute of the table's class has the name of the key, and holds its value.
 
     Args:
-        type_: The type of its value.
-        doc: What it decides.
-        default: Its value if it is not set. Default: the empty value of its type.
-        required: Whether it must be set.
-        among: Returns the values that it may have.
+        type_: The type of the value.
+        doc: The description of the key in the schema and on the reference page.
+        default: The value of an unset key. Default: the empty value of `type_`.
+        required: Whether the key must be set.
+        among: Returns the allowed values. Default: every value of `type_` is allowed.
     """
     empty = type_.empty if default is None else default
     return attrs.field(default=empty, metadata={_METADATA: Key(type_, doc, required, among)})

@@ -1,4 +1,4 @@
-"""The kinds of method, a row each: what a method of the kind returns, takes and says, and which template writes it."""
+"""The kinds of method. The row of a kind has its result, parameters, settings, docstrings and template."""
 
 from __future__ import annotations
 
@@ -56,24 +56,24 @@ class MethodKind:
     method: str = ""
     """The default name of its methods; by default the first word of the RPC."""
     container: str = ""
-    """The class that holds its results, if there are several."""
+    """The class that yields its results; empty for a kind with a single result."""
     decorator: str = "blocking"
     decorator_of_self: str = "fetching"
     """The decorator of methods that return the class that they are called on; "" if type checkers would lose that class."""
     parameters: tuple[Param, ...] = (_TIMEOUT,)
-    """Parameters beside those of the request."""
+    """Parameters other than those for fields of the request."""
     by_position: bool = False
     """Whether optional parameters of the request may be passed by position."""
     settings: frozenset[str] = frozenset()
-    """Settings in codegen.toml that not all kinds have."""
+    """The settings in codegen.toml that this kind has and some others do not."""
     of_instances: bool = False
-    """Whether it acts on an existing resource, so that it is a method of instances."""
+    """Whether it acts on an existing resource, and so may be an instance method."""
     makes_entities: bool | None = True
-    """Whether it returns entities; None: where codegen.toml sets `returns`."""
+    """Whether it returns entities. None means that it does if codegen.toml sets `returns`."""
     names_thing: bool = True
-    """Whether the parameter that names the resource is required."""
+    """Whether the request field with the identity of the resource becomes a required parameter."""
     raises: str = "NotFoundError: The resource does not exist."
-    """What it raises beside errors of arguments and calls."""
+    """Its line under "Raises" in docstrings, in addition to the lines for invalid arguments and failed calls."""
     summary: str = ""
     """The first line of a docstring without a text of its own; by default the words of the RPC's name."""
     returned: str = ""

@@ -56,7 +56,7 @@ def formatted(files: dict[str, str], origins: Mapping[str, str]) -> dict[str, st
 
 
 def _ruff() -> list[str]:
-    """Return the command that starts ruff: its program where its version tells the path, which starts in half the time."""
+    """Return the command that starts ruff. Its program starts twice as fast as `python -m ruff`, but older versions hide its path."""
     try:
         return [import_module("ruff").find_ruff_bin()]
     except (ImportError, AttributeError, FileNotFoundError):

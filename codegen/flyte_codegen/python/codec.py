@@ -14,7 +14,7 @@ import attrs
 from flyte_codegen.definitions.model import Field, Label, Message
 
 WIDE = 40
-"""Number of branches of a decoder, or of steps of an encoder, from which pyright may give up."""
+"""The number of branches of a decoder, or of steps of an encoder, that may be too many for pyright."""
 
 _WIRE_TYPE: dict[str, int] = {
     **dict.fromkeys(("double", "fixed64", "sfixed64"), 1),

@@ -31,7 +31,7 @@ _WELL_KNOWN = {
 } | {f"google.protobuf.{kind}Value": ("WrapperMixin", "A single value with presence.") for kind in _WRAPPED}
 
 LARGE = 50
-"""Number of types from which a file is large. Loading all of them would take longer than finding the modules of a few."""
+"""A file with this number of types or more becomes a package with a module for each message."""
 
 _LISTS = {"message": "sub_list", "enum": "enum_list"}
 

@@ -239,7 +239,7 @@ class ArtifactGroupBase(Entity[ArtifactArtifactGroup]):
             filters: Further filters, on any field that the server can filter by.
             sort_by: Field to sort by, such as "created_at" or ("name", "asc"); `-` in front for descending.
                 Default: the server's order.
-            limit: Most items; 0 for as many as the server gives.
+            limit: Maximum number of items. Default: 0, the server's own maximum.
             timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.

@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print_line(f"flyte.devbox: {error}", sys.stderr)
         return 1
     with box:
-        print_line(_greeting(box), sys.stdout)
+        print_line(_greeting(box, trust_user=options.trust_user), sys.stdout)
         ending.wait()
         print_line("stopping", sys.stdout)
     return 0
@@ -59,12 +59,13 @@ def _parser() -> argparse.ArgumentParser:
         "--grace", type=float, default=5.0, help="seconds between SIGTERM and SIGKILL for a task (default: 5)"
     )
     parser.add_argument(
-        "--trust-user", action="store_true", help="take calls without a token from processes of this user (Linux)"
+        "--trust-user", action="store_true", help="accept calls without a token from processes of this user (Linux)"
     )
     return parser
 
 
-def _greeting(box: Devbox) -> str:
+def _greeting(box: Devbox, *, trust_user: bool) -> str:
+    optional = "FLYTE_TOKEN is not needed in programs that your user runs on this machine.\n" if trust_user else ""
     return (
         f"endpoint:   {box.endpoint}\n"
         f"directory:  {box.dir}\n"
@@ -73,7 +74,9 @@ def _greeting(box: Devbox) -> str:
         "Connect with\n"
         f"    export FLYTE_ENDPOINT={box.endpoint} FLYTE_PROJECT=flytesnacks FLYTE_DOMAIN=development\n"
         f'    export FLYTE_TOKEN="$(cat {box.token_file})"\n'
-        "and flyte.init() in Python. Stop the devbox with Ctrl-C."
+        "and flyte.init() in Python.\n"
+        f"{optional}"
+        "Stop the devbox with Ctrl-C."
     )
 
 

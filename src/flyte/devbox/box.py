@@ -274,7 +274,7 @@ def start(
         parallel: Maximum number of concurrent actions, not counting actions that wait for their children. Default: one
             per processor, at least 4.
         grace: Seconds between SIGTERM and SIGKILL for a task.
-        trust_user: Take calls without credentials from processes of the user who starts the devbox, for programs that cannot
+        trust_user: Accept calls without credentials from processes of the user who starts the devbox, for programs that cannot
             send a token over plain HTTP, such as those of the official SDK. Linux only. Default: every call needs the token.
 
     Returns:

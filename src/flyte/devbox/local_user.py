@@ -1,4 +1,4 @@
-"""Which user of this machine has opened a connection to the devbox."""
+"""Find out which user of this machine opened a connection to the devbox."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _ESTABLISHED = "01"
 
 
 def can_tell() -> bool:
-    """Whether this system tells the owners of connections. Only Linux does."""
+    """Whether the owner of a connection can be determined. This works on Linux only."""
     return _SOCKETS.is_file()
 
 
@@ -22,7 +22,7 @@ def is_own(peer: str, port: int) -> bool:
 
     Args:
         peer: The client's end of the connection, `127.0.0.1:PORT`.
-        port: The port on 127.0.0.1 that it is connected to.
+        port: The port on 127.0.0.1 of the server's end.
     """
     host, _, number = peer.rpartition(":")
     try:
@@ -34,7 +34,7 @@ def is_own(peer: str, port: int) -> bool:
 
 
 def _owners(client: str, server: str) -> Iterator[int]:
-    """Yield the user of the socket with these ends, if there is one. Nobody else can open another one meanwhile."""
+    """Yield the user of the socket with these ends, if it exists. No other socket can have the same ends at the same time."""
     for line in _SOCKETS.read_text("ascii").splitlines()[1:]:
         _, local, remote, state, _, _, _, uid, *_ = line.split()
         if (local, remote, state) == (client, server, _ESTABLISHED):

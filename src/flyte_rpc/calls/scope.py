@@ -1,4 +1,4 @@
-"""The scope of calls: the organization, project and domain in which names are looked up, and other parts that SDKs have."""
+"""The scope of calls: the organization, project and domain in which names are looked up, and parts that an SDK adds."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Scope(NamedTuple):
 
 
 def checked_parts(scope: Mapping[str, str]) -> dict[str, str]:
-    """Return the other parts of a scope, after checking them.
+    """Check the parts that an SDK adds to the scope, such as a tenant, and return them.
 
     Raises:
         TypeError: The scope is not a mapping, or a part is not a string.
-        ValueError: A part is an argument of its own.
+        ValueError: `scope` has `org`, `project` or `domain`, which have their own arguments.
     """
     if not isinstance(scope, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(
@@ -43,14 +43,14 @@ def parts_of_call(
     """Return the parts of a call's scope.
 
     Args:
-        own: The client's parts.
-        given: Parts that override the client's; None for the client's.
-        demand: Which of them are required. The others may be `""`, for none.
-        constructors: How the error suggests setting a part.
+        own: The parts of the client's scope.
+        given: The arguments of the call, which override the client's parts. None means the client's part.
+        demand: The names of the required parts. The others may be `""`, for none.
+        constructors: The functions that set a part once, for the error.
 
     Raises:
-        InitializationError: A required one is missing.
-        ValueError: A required one is empty.
+        InitializationError: A required part is missing.
+        ValueError: A required part is empty.
     """
     for name, value in given.items():
         if value is not None:

@@ -10,16 +10,17 @@ if TYPE_CHECKING:
 
 
 class ServiceClient:
-    """The calls of one service. A generated subclass has a method for each RPC, blocking and with `.aio`.
+    """The base of client classes, one for each service.
 
-    Methods of entities fill in requests and page through lists; these do neither. The client's project and domain are not
-    filled in.
+    A generated subclass has a blocking method, with an async form `.aio`, for each RPC except those in which the client streams.
+    Unlike methods of entities, these methods fill in no fields of a request, not even the client's project and domain, and do
+    not page through lists.
     """
 
     _registry: ClassVar[ClientRegistry]
 
     def __init__(self, client: Client | None = None) -> None:
-        """Create the calls.
+        """Create the client of the service.
 
         Args:
             client: The client for the calls. Default: the current one.

@@ -16,7 +16,7 @@ LIST_BOOKS = """\
 library.LibraryService.ListBooks  (library/books.proto:67)
   request    library.ListBooksRequest
   response   library.ListBooksResponse
-  streams    unary
+  streaming  none
   effect     read
   kind       list: limit and token in the request, token in the reply
   items      books

@@ -23,7 +23,9 @@ service = "test.Things"
 
 
 def things(body: str) -> str:
-    return proto(f"message ThingId {{ string name = 1; }}\nmessage Thing {{ ThingId id = 1; string name = 2; }}\n{body}")
+    return proto(
+        f"message ThingId {{ string name = 1; }}\nmessage Thing {{ ThingId id = 1; string name = 2; }}\n{body}"
+    )
 
 
 def refusal(fragment: Fragment, mistakes: Mistakes) -> str:

@@ -1,4 +1,4 @@
-"""The working directories of attempts: removed at their end, unless the outputs name a file in one."""
+"""Remove the working directories of attempts, except those with files that the outputs refer to."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ _KEPT = ".kept"
 
 
 async def release(directory: Path, outputs: Path | None = None) -> None:
-    """Remove a working directory with its contents.
+    """Remove a directory of an attempt that has ended, unless the attempt's outputs contain the directory's path.
 
-    A task may return a file of its directory by its path, because the storage is on the same machine: the official SDK does
-    so. Then the directory stays, like the outputs.
+    The official SDK returns a local file as a path in the working directory, because the storage is on the same machine. The
+    devbox keeps such a directory together with the outputs, and marks it with an empty file beside it. It always
+    removes an empty directory.
     """
     try:
         directory.rmdir()
@@ -28,7 +29,7 @@ async def release(directory: Path, outputs: Path | None = None) -> None:
 
 
 def remove_old(parent: Path) -> None:
-    """Remove what earlier attempts have left, except directories that outputs name. No task may be running."""
+    """Remove the working directories of earlier attempts, except marked ones. The marks stay, too. No task may be running."""
     for directory in parent.iterdir() if parent.is_dir() else ():
         if directory.suffix != _KEPT and not _mark(directory).exists():
             shutil.rmtree(directory, ignore_errors=True)
