@@ -135,8 +135,8 @@ class Section:
     def refuse_repeated(self, *keys: str) -> None:
         """Report lists that name something twice."""
         for key in keys:
-            values = self.table.get(key)
-            for value in dict.fromkeys(values) if _is_texts(values) else ():
+            values: list[str] = self.table[key] if _is_texts(self.table.get(key)) else []
+            for value in dict.fromkeys(values):
                 if values.count(value) > 1:
                     self.refuse(key, f"names {value} twice", "name it once")
 
