@@ -143,11 +143,6 @@ class MethodLinker:
             if method.raw and getattr(method, name):
                 what = f"{name} names a method of an entity, but raw = true yields messages"
                 raise self._fail(what, f"remove {name} or raw", method)
-        for name, owner in (("final", target), ("fetch", self.entity), ("made_by", self.entity)):
-            if getattr(method, name) and not owner.overlay:
-                what = f"{name} names a method of the overlay, and {owner.name} has none"
-                line = f'overlay = "package.module:{owner.name}"'
-                raise self._fail(what, f"under [{table_of(owner)}], add {line}, the class that has it", method)
 
     def _rpc(self, method: MethodConfig) -> tuple[Service, Method]:
         name = self.entity.full_name(method)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 
 import attrs
 
-from flyte_codegen.binding import references
+from flyte_codegen.binding import references, results
 from flyte_codegen.binding.classify import Case, Shape, classify
 from flyte_codegen.binding.entities import link
 from flyte_codegen.binding.methods import table_of
@@ -16,8 +16,9 @@ from flyte_codegen.configuration.rules import read_rules
 from flyte_codegen.configuration.settings import Config
 from flyte_codegen.configuration.tables import EntityConfig, MethodConfig
 from flyte_codegen.definitions.field_paths import find
-from flyte_codegen.definitions.model import Api, Message, Method, Service
+from flyte_codegen.definitions.model import Api, Enum, Message, Method, Service
 from flyte_codegen.diagnostics import CodegenError, Diagnostic, Level, fail, raise_errors
+from flyte_codegen.kinds.methods import CALL, METHOD_KINDS, MethodKind
 from flyte_codegen.output.render import template_place
 from flyte_codegen.pipeline import read_api
 from flyte_codegen.python.services import effect
@@ -42,8 +43,9 @@ def explain(config: Config, name: str) -> str:
 
     Args:
         config: The configuration.
-        name: The full name of an RPC or a message, or the end of it, such as `RunService.ListRuns`; a method or property of an
-            entity, such as `Run.listall`; or a line of a generated file, `FILE:LINE`.
+        name: The full name of an RPC, a service, a message or an enum, or the end of it, such as `RunService.ListRuns`; a
+            method or property of an entity, such as `Run.listall`; or a line, `FILE:LINE`, of a generated file, of
+            codegen.toml or of a definition.
 
     Raises:
         CodegenError: `name` matches nothing, or several things.
@@ -92,28 +94,40 @@ class _Explainer:
             if member in entity.properties:
                 return self._property(entity, member)
             rpcs = {m.full_name: (s, m) for s in self._api.services() for m in s.methods}
-            for use in self._uses(entity):
-                if use.method and use.method.name == member:
-                    return self._rpc(*rpcs[use.method.full_name], [use])
+            for use in sorted(self._uses(entity), key=lambda use: use.method is None):
+                full_name = entity.full_name(use.config)
+                if full_name in rpcs and member in self._names(use, rpcs[full_name][1]):
+                    return self._rpc(*rpcs[full_name], [use])
         return ""
 
+    def _names(self, use: _Use, rpc: Method) -> tuple[str, ...]:
+        """Return the name of a method, or the names that a method with an error may have."""
+        if use.method or use.config.name:
+            return (use.method.name if use.method else use.config.name,)
+        return (rpc.py_name, *(results.default_name(rpc, kind) for kind in METHOD_KINDS.values() if _may_be(kind, rpc)))
+
     def definition(self, name: str) -> str:
-        """Describe an RPC or a message.
+        """Describe an RPC, a service, a message or an enum.
 
         Raises:
             CodegenError: `name` matches nothing, or several things.
         """
         methods = {m.full_name: (s, m) for s in self._api.services() for m in s.methods}
-        known = [*methods, *self._api.messages]
+        services = {service.full_name: service for service in self._api.services()}
+        known = [*methods, *self._api.messages, *self._api.enums, *services]
         found = [n for n in known if n == name or n.endswith(f".{name}")]
         if len(found) != 1:
             near = found or _nearest(name, known)
-            what = "matches several names" if found else "matches no RPC, message or member of an entity"
+            what = "matches several names" if found else "matches no RPC, service, message, enum or member of an entity"
             raise fail(name, what, f"try {', '.join(near)}" if near else "flyte-codegen report lists all RPCs")
         if found[0] in methods:
             service, method = methods[found[0]]
             uses = [use for e in self._config.entities for use in self._uses(e, method.full_name)]
             return self._rpc(service, method, uses)
+        if found[0] in services:
+            return self._service(services[found[0]])
+        if found[0] in self._api.enums:
+            return self._enum(self._api.enums[found[0]])
         return self._message(self._api.messages[found[0]])
 
     def _uses(self, entity: EntityConfig, rpc: str = "") -> Iterator[_Use]:
@@ -148,7 +162,8 @@ class _Explainer:
         if made is None:
             errors = [f for f in use.findings if f.level is Level.ERROR]
             own = [f for f in errors if table in f"{f.message} {f.remedy}"] or errors
-            return [*(_undecided(finding) for finding in own[:1]), f"  table      {place}: [{table}]"]
+            lines = [_undecided(f) if f in self._of_kind(use, table) else _mistake(f) for f in own[:1]]
+            return [*lines, f"  table      {place}: [{table}]"]
         template = template_place(self._config, f"entities/kinds/_{made.template}.j2")
         return [
             *_shape(made.shape),
@@ -156,6 +171,18 @@ class _Explainer:
             f"  table      {place}: [{table}]",
             f"  template   {template}",
         ]
+
+    def _of_kind(self, use: _Use, table: str) -> tuple[Diagnostic, ...]:
+        """Return the errors of a method that leave its kind open."""
+        rpcs = {m.full_name: m for s in self._api.services() for m in s.methods}
+        targets = {entity.name: entity.message for entity in self._config.entities}
+        made_of = targets.get(use.config.returns or use.entity.name, "")
+        rpc, where = rpcs[use.entity.full_name(use.config)], self._config.source.at_table(table)
+        try:
+            classify(Case(self._api, rpc, use.config, table, made_of, where))
+        except CodegenError as cause:
+            return cause.diagnostics
+        return ()
 
     def _unused(self, service: Service, method: Method) -> list[str]:
         """Describe the method that an RPC could have, and say why it has none."""
@@ -182,6 +209,18 @@ class _Explainer:
         ]
         return "\n".join(lines)
 
+    def _service(self, service: Service) -> str:
+        lines = [f"{service.full_name}  ({service.place})"]
+        lines += [f"  rpc        {method.name}: {method.request} -> {method.response}" for method in service.methods]
+        return "\n".join(lines)
+
+    def _enum(self, enum: Enum) -> str:
+        lines = [f"{enum.full_name}  ({enum.place})", f"  class      {self._naming.path(enum.full_name)}"]
+        for member in enum.members:
+            note = " (deprecated)" if member.deprecated else ""
+            lines.append(f"  {member.number:>4}  {member.py_name}: {member.name}{note}")
+        return "\n".join(lines)
+
     def _message(self, message: Message) -> str:
         path = self._naming.path(message.full_name)
         lines = [f"{message.full_name}  ({message.place})", f"  class      {path}"]
@@ -204,6 +243,15 @@ def _shape(shape: Shape) -> list[str]:
     }
     kind = f"  kind       {shape.kind.name}: {shape.why}"
     return [kind, *(f"  {label:<10} {path}" for label, path in paths.items() if path)]
+
+
+def _may_be(kind: MethodKind, rpc: Method) -> bool:
+    """Whether an RPC whose kind is open may be of a kind, by its name."""
+    return kind is CALL or rpc.name.lower().startswith(kind.name)
+
+
+def _mistake(finding: Diagnostic) -> str:
+    return f"  error      {finding.message}" + (f"; {finding.remedy}" if finding.remedy else "")
 
 
 def _undecided(finding: Diagnostic) -> str:

@@ -22,6 +22,13 @@ _PAGE = """\
 with support for TOML schemas complete and check codegen.toml, write the output of the command to codegen.schema.json, and begin
 codegen.toml with the line `#:schema ./codegen.schema.json`.
 """
+_SEVERAL = """\
+One RPC can give several methods. Write a list of tables, each with the `name` of its method:
+
+```toml
+[entities.Book]
+methods.GetBook = [{ name = "get" }, { name = "refresh", on = "instance" }]
+```"""
 _KINDS = """
 ## Kinds of method
 
@@ -86,7 +93,10 @@ def _object(table: type[Any]) -> dict[str, Any]:
     properties = {name: _value(key.type, key) for name, (key, _) in keys.items()}
     if table is EntityConfig:
         tables = _object(MethodConfig)
-        several = {"anyOf": [tables, {"type": "array", "items": tables}]}
+        several = {
+            "description": "A method, or a list of methods that call the same RPC.",
+            "anyOf": [tables, {"type": "array", "items": tables}],
+        }
         properties["methods"] = {"type": "object", "additionalProperties": several}
     required = [name for name, (key, _) in keys.items() if key.required]
     return {"type": "object", "additionalProperties": False, "properties": properties, "required": required}
@@ -111,7 +121,8 @@ def _describe(section: Section) -> str:
     else:
         lines.append(_keys(section.of))
     if section.of is EntityConfig:
-        lines += ["", f"### `{header[:-1]}.methods.RPC]`", "", MethodConfig.__doc__ or "", "", _keys(MethodConfig)]
+        heading = f"### `{header[:-1]}.methods.RPC]`"
+        lines += ["", heading, "", MethodConfig.__doc__ or "", "", _SEVERAL, "", _keys(MethodConfig)]
     return "\n".join(lines) + "\n"
 
 

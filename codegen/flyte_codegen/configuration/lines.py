@@ -32,6 +32,10 @@ class Source:
         """Return the file and line of a key in a table, given by its header, such as `entities.Run.methods`."""
         return self.at((*_leaf(tomllib.loads(f"[{table}]")), *([key] if key else [])))
 
+    def keys_at(self, line: int) -> Keys:
+        """Return the table or key that starts at a line; empty if none does."""
+        return next((keys for keys, first in reversed(self._lines.items()) if first == line), ())
+
     @cached_property
     def _lines(self) -> dict[Keys, int]:
         """Map each table and key to its first line, by joining lines until they parse as a statement."""

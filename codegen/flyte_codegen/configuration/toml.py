@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import keyword
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Set
 from typing import Any
 
 from flyte_codegen.diagnostics import Diagnostic, error
@@ -52,6 +52,7 @@ class Section:
         self._is_table = is_table(table)
         self._asked: set[str] = set()
         self._missing: list[str] = []
+        self._inherited: Set[str] = frozenset()
         if not is_table(table):
             self._report("", f"[{self.path}] is not a table")
 
@@ -134,8 +135,8 @@ class Section:
     def refuse_repeated(self, *keys: str) -> None:
         """Report lists that name something twice."""
         for key in keys:
-            values = self.table.get(key)
-            for value in dict.fromkeys(values) if _is_texts(values) else ():
+            values: list[str] = self.table[key] if _is_texts(self.table.get(key)) else []
+            for value in dict.fromkeys(values):
                 if values.count(value) > 1:
                     self.refuse(key, f"names {value} twice", "name it once")
 
@@ -158,10 +159,12 @@ class Section:
                 yield name, outer._inner(name, item)
 
     def over(self, defaults: object) -> Section:
-        """Return the same table with values for keys that it does not set."""
+        """Return the same table with values for keys that it does not set. Errors in these are reported where they stand."""
         if not is_table(defaults) or not self._is_table:
             return self
-        return Section(self.source, self.keys, {**defaults, **self.table}, self.findings)
+        found = Section(self.source, self.keys, {**defaults, **self.table}, self.findings)
+        found._inherited = self._inherited | (defaults.keys() - self.table.keys())
+        return found
 
     def finish(self) -> None:
         """Report missing and unknown keys. A misspelt key is reported as unknown only, not as missing too."""
@@ -176,7 +179,7 @@ class Section:
             self._report(key, f"{self._at(key)} is not a known key", nearest(key, self._asked))
 
     def _inner(self, key: str, table: object) -> Section:
-        return Section(self.source, (*self.keys, key), table, self.findings)
+        return Section(self.source, (*self.keys, key), table, [] if key in self._inherited else self.findings)
 
     def _value(self, key: str, default: Any, what: str, fits: Callable[[object], bool]) -> Any:
         self._asked.add(key)
@@ -192,6 +195,8 @@ class Section:
         return f"[{self.path}] {key}" if self.path else key
 
     def _report(self, key: str, message: str, remedy: str = "") -> None:
+        if key in self._inherited:
+            return
         self.findings.append(error(self.source.at((*self.keys, key) if key else self.keys), message, remedy))
 
 

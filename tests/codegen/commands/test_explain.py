@@ -102,19 +102,19 @@ def test_an_rpc_that_no_entity_can_have(explain: Explain) -> None:
     [
         (
             "LibraryService.ListBoks",
-            "LibraryService.ListBoks: error: matches no RPC, message or member of an entity\n    try library.LibraryService.ListBooks, ",
+            "LibraryService.ListBoks: error: matches no RPC, service, message, enum or member of an entity\n    try library.LibraryService.ListBooks, ",
         ),
         (
             "Boook",
-            "Boook: error: matches no RPC, message or member of an entity\n    try library.Book, other.Book, library.BookId\n",
+            "Boook: error: matches no RPC, service, message, enum or member of an entity\n    try library.Book, other.Book, library.BookId\n",
         ),
-        ("tem", "tem: error: matches no RPC, message or member of an entity\n    try other.Item\n"),
+        ("tem", "tem: error: matches no RPC, service, message, enum or member of an entity\n    try other.Item\n"),
         (
             "discard",
-            "discard: error: matches no RPC, message or member of an entity\n    try library.LibraryService.DiscardBook, ",
+            "discard: error: matches no RPC, service, message, enum or member of an entity\n    try library.LibraryService.DiscardBook, ",
         ),
         ("Book", "Book: error: matches several names\n    try library.Book, other.Book"),
-        ("zzzzzz", "zzzzzz: error: matches no RPC, message or member of an entity"),
+        ("zzzzzz", "zzzzzz: error: matches no RPC, service, message, enum or member of an entity"),
     ],
 )
 def test_a_name_that_is_none_or_several(explain: Explain, name: str, complaint: str) -> None:
@@ -189,3 +189,59 @@ def test_a_method_that_can_not_be_linked_does_not_hide_others(
     assert "table      codegen.toml:" in said
     assert cli.main(["explain", "--config", str(wrong.config_path), "Book.listall"]) == 0
     assert "method     Book.listall(" in capsys.readouterr().out
+
+
+def test_lines_in_enums_and_services(explain: Explain, project: Fragment) -> None:
+    project.generate()
+    messages = lines_of(explain, project, "messages/library/books.py")
+    code, out, _ = messages("SHELVED = 1")
+    assert code == 0 and out.startswith("library.BookState  (library/books.proto:")
+    assert "     1  SHELVED: BOOK_STATE_SHELVED\n" in out
+    services = lines_of(explain, project, "services/library/library_service.py")
+    code, out, _ = services("class LibraryService:")
+    assert code == 0 and out.startswith("library.LibraryService  (library/books.proto:")
+    assert "  rpc        GetBook: library.GetBookRequest -> library.GetBookResponse\n" in out
+    book = lines_of(explain, project, "entities/book.py")
+    assert "belongs to the entity Book as a whole: [entities.Book] in codegen.toml:" in book("_REPR")[2]
+
+
+def test_places_that_explain_prints_itself(explain: Explain, project: Fragment) -> None:
+    _, out, _ = explain("Book.get")
+    found = re.search(r"\(library/books\.proto:\d+\)", out)
+    table = re.search(r"codegen\.toml:\d+", out)
+    assert found and table
+    for place in (found[0].strip("()"), table[0], f"protos/{found[0].strip('()')}", str(project.root / table[0])):
+        assert explain(place)[1] == explain("GetBook")[1]
+    lines = project.config_path.read_text("utf-8").splitlines()
+    title = lines.index('title = "title"') + 1
+    assert explain(f"codegen.toml:{title}")[1] == explain("Book.title")[1]
+    header = lines.index("[entities.Book]") + 1
+    for place, complaint in (
+        (f"codegen.toml:{header}", "is entities.Book, which is no method or property"),
+        ("codegen.toml:9999", "no table or key starts at this line"),
+        ("other.toml:1", "is not codegen.toml"),
+        ("library/books.proto:1", "no RPC, service, message or enum is defined at this line"),
+    ):
+        code, _, err = explain(place)
+        assert code == 1 and complaint in err, place
+
+
+def test_names_and_lines_that_can_not_be(explain: Explain, project: Fragment) -> None:
+    project.generate()
+    assert "there is no such line: the first is line 1" in explain(f"{project.path / 'entities/book.py'}:0")[2]
+    for name in ("", " "):
+        code, _, err = explain(name)
+        assert code == 1 and "explain: error: the name is empty" in err
+
+
+def test_errors_that_do_not_concern_the_kind(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    methods = 'GetBook = { name = "copy", params = { nothing = "x" } }'
+    made = library(tmp_path, TOML.replace("GetBook = {}", methods))
+    for name in ("GetBook", "Book.copy"):
+        assert cli.main(["explain", "--config", str(made.config_path), name]) == 0
+        said = capsys.readouterr().out
+        assert "  error      [entities.Book.methods.GetBook] params names nothing, which is not a field" in said
+        assert "undecided" not in said
+    broken = library(tmp_path, TOML.replace("GetBook = {}", 'GetBook = { items = "boook" }'))
+    assert cli.main(["explain", "--config", str(broken.config_path), "Book.get"]) == 0
+    assert "undecided: library.GetBookResponse has no field at 'boook'" in capsys.readouterr().out

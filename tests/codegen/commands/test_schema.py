@@ -12,7 +12,7 @@ import pytest
 from jsonschema import Draft7Validator
 
 from flyte_codegen import cli
-from support.library import TOML
+from support.library import TOML, library
 
 REPO = Path(__file__).parents[3]
 FILES = {"schema": "codegen.schema.json", "schema --markdown": "codegen-toml.md"}
@@ -78,3 +78,18 @@ def test_every_key_is_described(schema: Any) -> None:
                 yield from lacking(f"{path}.*", variant)
 
     assert list(lacking("", schema)) == []
+
+
+def test_lists_of_tables_for_a_method_are_described(
+    schema: Any, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """And the example on the page is one that is accepted."""
+    methods = schema["properties"]["entities"]["additionalProperties"]["properties"]["methods"]
+    assert "list of methods" in methods["additionalProperties"]["description"]
+    assert cli.main(["schema", "--markdown"]) == 0
+    _, _, after = capsys.readouterr().out.partition("One RPC can give several methods.")
+    example = after.partition("```toml\n")[2].partition("```")[0]
+    assert not list(Draft7Validator(schema).iter_errors(tomllib.loads(example)))
+    toml = TOML.replace("GetBook = {}\n", example.replace("[entities.Book]\nmethods.", ""))
+    entity = library(tmp_path, toml).outcome().files["entities/book.py"]
+    assert "async def get(" in entity and "async def refresh(self" in entity

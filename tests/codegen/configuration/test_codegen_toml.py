@@ -157,6 +157,25 @@ def test_a_mistake_is_told_with_its_line(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_a_mistake_in_inherited_settings_is_told_once(tmp_path: Path) -> None:
+    """At the place where it stands, and not again for the entity that takes the settings."""
+    toml = """\
+[entities.Pet]
+service = "zoo.Pets"
+identity = 5
+properties = ["key.class"]
+methods.Get = { kind = "gt", params = { x = "a b" }, omit = ["y", "y"], itms = "z" }
+[entities.Cat]
+like = "Pet"
+service = "zoo.Cats"
+methods.Get = { sort = 5 }
+"""
+    places = [line.split(": error: ")[0] for line in told(tmp_path, toml)]
+    assert sorted(places) == [
+        "codegen.toml:3", "codegen.toml:4", *["codegen.toml:5"] * 4, "codegen.toml:9",
+    ]  # fmt: skip
+
+
 def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     found = told(tmp_path, '[output]\npackage = 5\n[entities.A]\nx = 1\n[filters.f]\nkind = "no"\n')
     assert len(found) == 5, "\n".join(found)
