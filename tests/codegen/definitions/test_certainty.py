@@ -176,7 +176,7 @@ service Things {
 """
 
 
-@pytest.mark.parametrize("setting", ["final", "fetch", "made_by"])
+@pytest.mark.parametrize("setting", ["fetch", "made_by"])
 def test_methods_of_an_overlay_need_one(fragment: Make, mistakes: Mistakes, setting: str) -> None:
     method = f'methods.Watch = {{ {setting} = "mine" }}\n'
     told = refusal(fragment(things(WATCH), TOML + method), mistakes)
@@ -321,3 +321,9 @@ def test_a_oneof_with_one_member_is_certain(fragment: Make) -> None:
     body = EITHER.replace(" string error = 2;", "")
     made = fragment(things(body), f"{TOML}methods.GetThing = {{}}\n").generate()
     assert "reply.thing" in (made.path / "entities/thing.py").read_text("utf-8")
+
+
+def test_a_property_without_a_comment_names_its_field(fragment: Make) -> None:
+    toml = f'{TOML}properties = [{{ label = "id.name" }}]\n'
+    base = fragment(things("service Things {}"), toml).generate().get("entities.thing:ThingBase")
+    assert base.label.__doc__ == "`id.name` of the message."
