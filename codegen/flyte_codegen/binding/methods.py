@@ -26,7 +26,7 @@ from .model import Hook, PyMethod
 from .parameters import signature
 from .requests import Plan, Subject
 from .results import SELF, Made
-from .scope import scope_of
+from .scope import roles_of_entity, scope_of
 
 
 def class_path(config: Config, entity: EntityConfig) -> str:
@@ -82,6 +82,7 @@ class MethodLinker:
             method=config,
             shape=shape,
             subject=self._subject(config, shape),
+            own=roles_of_entity(self.api, self.scope, self.entity.message, self.identity),
             items=items_of(self.api, target, config, shape.items.last.type_name if shape.items else rpc.response),
             identity=find(self.api, self.api.messages.get(target.message), target.identity),
             table=table,
