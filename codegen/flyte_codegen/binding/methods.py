@@ -26,7 +26,7 @@ from .model import Hook, PyMethod
 from .parameters import signature
 from .requests import Plan, Subject
 from .results import SELF, Made
-from .scope import scope_of
+from .scope import roles_of_entity, scope_of
 
 
 def class_path(config: Config, entity: EntityConfig) -> str:
@@ -82,11 +82,12 @@ class MethodLinker:
             method=config,
             shape=shape,
             subject=self._subject(config, shape),
+            own=roles_of_entity(self.api, self.scope, self.entity.message, self.identity),
             items=items_of(self.api, target, config, shape.items.last.type_name if shape.items else rpc.response),
             identity=find(self.api, self.api.messages.get(target.message), target.identity),
             table=table,
         )
-        self._check_hooks(config, target)
+        self._check_hooks(config)
         ref = Attribute(self.types.service(service), rpc.constant)
         request = requests.build(plan, rpc.request)
         on_class, scope = not request.uses_identity, scope_of(self.config, request.roles)
@@ -137,12 +138,17 @@ class MethodLinker:
         table = table_of(self.entity, method.table)
         return fail(self.config.source.at_table(table), f"[{table}] {what}", remedy)
 
-    def _check_hooks(self, method: MethodConfig, target: EntityConfig) -> None:
+    def _check_hooks(self, method: MethodConfig) -> None:
         """Refuse settings that name a method of an overlay where no overlay can have it."""
         for name in ("final", "made_by"):
             if method.raw and getattr(method, name):
                 what = f"{name} names a method of an entity, but raw = true yields messages"
                 raise self._fail(what, f"remove {name} or raw", method)
+        for name in ("fetch", "made_by"):
+            if getattr(method, name) and not self.entity.overlay:
+                what = f"{name} names a method of the overlay, and {self.entity.name} has none"
+                line = f'overlay = "package.module:{self.entity.name}"'
+                raise self._fail(what, f"under [{table_of(self.entity)}], add {line}, the class that has it", method)
 
     def _rpc(self, method: MethodConfig) -> tuple[Service, Method]:
         name = self.entity.full_name(method)

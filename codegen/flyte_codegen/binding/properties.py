@@ -45,7 +45,7 @@ class PyProperty:
 def lay_out(name: str, path: FieldPath, types: Types) -> PyProperty:
     """Return the property that reads `path`."""
     field = path.last
-    doc = deprecations.noted(field.doc or f"`{name}` of the message.", field.deprecated)
+    doc = deprecations.noted(field.doc or f"`{path}` of the message.", field.deprecated)
     moment = field.type_name == _TIMESTAMP and field.label is Label.OPTIONAL
     annotation = optional(Name("datetime")) if moment else types.whole(field)
     direct = field.kind in _DIRECT or moment

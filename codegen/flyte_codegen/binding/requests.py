@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import attrs
 
 from flyte_codegen.configuration.rules import Rules
-from flyte_codegen.configuration.settings import ORG, Config
+from flyte_codegen.configuration.settings import OPTIONAL, ORG, Config
 from flyte_codegen.configuration.tables import MethodConfig
 from flyte_codegen.configuration.toml import nearest
 from flyte_codegen.definitions.field_paths import FieldPath
@@ -52,6 +52,7 @@ class Plan:
         types: The names of types in the entity's module.
         subject: The entity that an instance method acts on.
         items: The properties of the items of a list.
+        own: The parts of the scope that the entity of an instance method has itself.
         identity: The identity of the entity that the method returns, if its message has the field.
         table: The method's table in codegen.toml, for errors.
     """
@@ -65,6 +66,7 @@ class Plan:
     shape: Shape
     subject: Subject
     items: Items
+    own: Mapping[str, Code]
     identity: FieldPath | None
     table: str
 
@@ -93,6 +95,10 @@ def build(plan: Plan, full_name: str) -> Request:
     """
     walk = _Walk(plan)
     expression = walk.message(full_name, FieldPath())
+    if walk.identities and plan.own:
+        # The method acts on an entity, whose own parts of the scope go before the client's.
+        walk = _Walk(plan, plan.own)
+        expression = walk.message(full_name, FieldPath())
     _check_identities(plan, walk.identities)
     method, known = plan.method, [str(path) for path in walk.paths]
     for key, paths in (("omit", method.omit), ("params", method.params)):
@@ -130,8 +136,9 @@ class _Walk:
     """Walks a request message once. Fields of identifiers become parameters, the client fills in the scope, and the other fields
     become parameters."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, own: Mapping[str, Code] | None = None) -> None:
         self.plan = plan
+        self._own = own or {}
         self.params: list[Param] = []
         self.roles: set[str] = set()
         self.keep: list[Code] = []
@@ -154,6 +161,9 @@ class _Walk:
                 continue
             if role := roles.get(field.name):
                 self._check_role(field, here, message)
+                if value := self._own.get(role.removesuffix(OPTIONAL)):
+                    arguments.append((field.py_name, value))
+                    continue
                 # Every client has an organization, possibly empty. The others may be unset, so the scope checks them.
                 self.roles |= {role} - {ORG}
                 arguments.append((field.py_name, value_of(role)))

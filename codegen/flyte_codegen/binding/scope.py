@@ -9,6 +9,7 @@ import attrs
 
 from flyte_codegen.configuration.settings import OPTIONAL, ORG, STANDARD_ROLES, Config
 from flyte_codegen.configuration.toml import nearest
+from flyte_codegen.definitions.field_paths import FieldPath
 from flyte_codegen.definitions.model import Api, Field, Label, Message
 from flyte_codegen.diagnostics import Diagnostic, error
 from flyte_codegen.kinds.code import Attribute, Code, Literal, Name, call
@@ -110,6 +111,27 @@ class Scope:
             if whole and len(demand) == 2
             else attrs.evolve(given, keywords=(*given.keywords, ("demand", Literal(demand))))
         )
+
+
+def roles_of_entity(
+    api: Api, scope: Mapping[str, Mapping[str, str]], message: str, identity: FieldPath
+) -> dict[str, Code]:
+    """Return, by role, the value that an entity has itself: in its identity or, beside a plain identity, in its message."""
+    own = identity if identity.last.type_name in api.messages else identity.parent
+    found: dict[str, Code] = {}
+    waiting = [own]
+    while waiting:
+        path = waiting.pop(0)
+        holder = api.messages[path.last.type_name if path else message]
+        roles = scope.get(holder.full_name, {})
+        for field in holder.fields:
+            if role := roles.get(field.name):
+                read = call("at_path", Name("self.pb2"), Literal((path / field).python))
+                found.setdefault(role.removesuffix(OPTIONAL), read)
+            elif path.starts_with(identity) and field.type_name in scope and field.label is Label.OPTIONAL:
+                if not any(above.type_name == field.type_name for above in path.fields):
+                    waiting.append(path / field)
+    return found
 
 
 def scope_of(config: Config, roles: frozenset[str]) -> Scope:

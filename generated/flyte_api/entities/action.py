@@ -252,7 +252,7 @@ class ActionBase(Entity[WorkflowAction]):
     @classmethod
     def _watched(cls, item: EnrichedAction, client: Client) -> Action:
         """Make an entity of an item of `watchall`; implemented in the overlay."""
-        raise NotImplementedError
+        raise NotImplementedError("define _watched() in a subclass: it makes an entity of an item")
 
     @streaming
     @classmethod

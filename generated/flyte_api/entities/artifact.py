@@ -76,12 +76,12 @@ class ArtifactBase(Entity[ArtifactArtifact]):
 
     @property
     def project(self) -> str:
-        """`project` of the message."""
+        """`artifact_id.name.project` of the message."""
         return _PROJECT(self.pb2)
 
     @property
     def domain(self) -> str:
-        """`domain` of the message."""
+        """`artifact_id.name.domain` of the message."""
         return _DOMAIN(self.pb2)
 
     @property
@@ -92,7 +92,7 @@ class ArtifactBase(Entity[ArtifactArtifact]):
 
     @property
     def description(self) -> str:
-        """`description` of the message."""
+        """`spec.info.description` of the message."""
         return _DESCRIPTION(self.pb2)
 
     @fetching

@@ -64,12 +64,12 @@ class ArtifactGroupBase(Entity[ArtifactArtifactGroup]):
 
     @property
     def project(self) -> str:
-        """`project` of the message."""
+        """`latest.artifact_id.name.project` of the message."""
         return _PROJECT(self.pb2)
 
     @property
     def domain(self) -> str:
-        """`domain` of the message."""
+        """`latest.artifact_id.name.domain` of the message."""
         return _DOMAIN(self.pb2)
 
     @property

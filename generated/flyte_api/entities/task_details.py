@@ -75,7 +75,7 @@ class TaskDetailsBase(Entity[TaskTaskDetails]):
 
     @property
     def task_type(self) -> str:
-        """`task_type` of the message."""
+        """`spec.task_template.type` of the message."""
         return _TASK_TYPE(self.pb2)
 
     @property

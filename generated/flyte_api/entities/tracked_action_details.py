@@ -81,7 +81,7 @@ class TrackedActionDetailsBase(Entity[WorkflowActionDetails]):
 
     def done(self) -> bool:
         """Whether no item can follow; implemented in the overlay."""
-        raise NotImplementedError
+        raise NotImplementedError("define done() in a subclass: it returns whether no item can follow")
 
     @fetching
     @classmethod

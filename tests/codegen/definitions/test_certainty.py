@@ -178,7 +178,7 @@ service Things {
 """
 
 
-@pytest.mark.parametrize("setting", ["final", "fetch", "made_by"])
+@pytest.mark.parametrize("setting", ["fetch", "made_by"])
 def test_methods_of_an_overlay_need_one(fragment: Make, mistakes: Mistakes, setting: str) -> None:
     method = f'methods.Watch = {{ {setting} = "mine" }}\n'
     told = refusal(fragment(things(WATCH), TOML + method), mistakes)
@@ -323,3 +323,58 @@ def test_a_oneof_with_one_member_is_certain(fragment: Make) -> None:
     body = EITHER.replace(" string error = 2;", "")
     made = fragment(things(body), f"{TOML}methods.GetThing = {{}}\n").generate()
     assert "reply.thing" in (made.path / "entities/thing.py").read_text("utf-8")
+
+
+def test_a_property_without_a_comment_names_its_field(fragment: Make) -> None:
+    toml = f'{TOML}properties = [{{ label = "id.name" }}]\n'
+    base = fragment(things("service Things {}"), toml).generate().get("entities.thing:ThingBase")
+    assert base.label.__doc__ == "`id.name` of the message."
+
+
+@pytest.mark.parametrize(
+    ("keeper", "identity", "covered"),
+    [
+        ("string name = 1; string tenant_id = 2;", "name", "test.Keeper"),
+        ("KeeperId id = 1;", "id.name", "test.KeeperId"),
+        ("KeeperId id = 1;", "id", "test.KeeperId"),
+        ("string name = 1; string tenant_id = 2;", "name", ""),
+    ],
+)
+async def test_an_entity_has_its_own_part_of_the_scope(
+    fragment: Make, keeper: str, identity: str, covered: str
+) -> None:
+    key = "KeeperId id = 2;" if identity == "id" else "string name = 2;"
+    body = f"""
+    message KeeperId {{ string name = 1; string tenant_id = 2; }}
+    message Keeper {{ {keeper} }}
+    message FireRequest {{ string tenant_id = 1; {key} }}
+    message FireResponse {{}}
+    service Keepers {{ rpc Fire(FireRequest) returns (FireResponse); }}
+    """
+    toml = f"""
+    [roles]
+    tenant = ["tenant_id"]
+    [scope]
+    "test.FireRequest" = {{}}
+    {f'"{covered}" = {{}}' if covered else ""}
+    [entities.Keeper]
+    service = "test.Keepers"
+    identity = "{identity}"
+    methods.Fire = {{}}
+    """
+    made = fragment(proto(body), toml).generate()
+    types, asked = made.load("messages.test.test"), list[Any]()
+
+    class Keepers(made.get("services.test.keepers:KeepersBase")):  # type: ignore[misc]
+        async def fire(self, request: Any, call: ServerCall) -> Any:
+            asked.append(request)
+            return types.FireResponse()
+
+    own = {"name": "k", "tenant_id": "theirs"}
+    message = types.Keeper(**own) if "KeeperId" not in keeper else types.Keeper(id=types.KeeperId(**own))
+    async with (
+        await serve([Keepers()]) as running,
+        Client(running.endpoint, scope={"tenant": "mine"}, timeout=20) as client,
+    ):
+        await made.get("entities.keeper:KeeperBase")(message, client).fire.aio()
+    assert asked[0].tenant_id == ("theirs" if covered else "mine")

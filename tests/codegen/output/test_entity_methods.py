@@ -455,7 +455,7 @@ def mistake(found: list[Diagnostic]) -> tuple[str, str, str]:
         ('ListAll = { items = "items", kind = "get" }', "test.AllResponse.items is repeated test.Item", "add items"),
         ('GetPlain = { kind = "list" }', "could be any of: none", 'items = "PATH"'),
         ('ListAll = { kind = "list", sort = "name" }', "sort is set, but test.AllRequest has no field for it", "remove sort"),
-        ('ListFlat = { filters = ["x"] }', "filters is set, but test.FlatRequest has no field for it", "remove filters"),
+        ('ListFlat = { filters = ["x"] }', "filters names x, which is not defined", "add [filters.x]"),
         ('ListFlat = { final = "x" }', "final applies only to watch methods, and this is a list method", "remove final"),
         ('ListFlat = { omit = ["txt"] }', "omit names txt", "did you mean text?"),
         ('ListFlat = { params = { txt = "x" } }', "params names txt", "did you mean text?"),

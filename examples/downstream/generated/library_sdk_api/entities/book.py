@@ -124,7 +124,7 @@ class BookBase(Entity[V1Book]):
 
     def discarded(self) -> bool:
         """Whether no item can follow; implemented in the overlay."""
-        raise NotImplementedError
+        raise NotImplementedError("define discarded() in a subclass: it returns whether no item can follow")
 
     @fetching
     @classmethod

@@ -46,7 +46,7 @@ class ReaderBase(Entity[Reader]):
 
     @property
     def email(self) -> str:
-        """`email` of the message."""
+        """`contact.email` of the message."""
         return _EMAIL(self.pb2)
 
     @listing
