@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from flyte_codegen.configuration.settings import Config
-from flyte_codegen.definitions.model import Api
+from flyte_codegen.definitions.model import Api, Enum, Message, Method, Service
 from flyte_codegen.diagnostics import fail
 from flyte_codegen.names import snake
 from flyte_codegen.output.manifest import Manifest
@@ -65,7 +65,8 @@ def _of_definition(api: Api, name: str, file: str, line: int) -> str:
     services = list(api.services())
     rpcs = [rpc for service in services for rpc in service.methods]
     here: list[str] = []
-    for found in (*rpcs, *services, *api.messages.values(), *api.enums.values()):
+    known: list[Method | Service | Message | Enum] = [*rpcs, *services, *api.messages.values(), *api.enums.values()]
+    for found in known:
         path, number = (*found.place.split(":"), "")[:2]
         if (path == file or file.endswith(f"/{path}")) and number == str(line):
             here.append(found.full_name)
