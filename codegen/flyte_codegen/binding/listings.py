@@ -95,9 +95,7 @@ class Listing:
         return Filters(
             Sum(whole) if len(whole) > 1 else whole[0] if whole else Name("[]"),
             tuple(
-                name
-                for name, found in zip(self.method.filters, made, strict=True)
-                if found.clauses or found.messages
+                name for name, found in zip(self.method.filters, made, strict=True) if found.clauses or found.messages
             ),
             tuple(found.param for found in made if found.param),
             tuple(found.keep for found in made if found.keep),

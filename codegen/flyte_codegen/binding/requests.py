@@ -170,7 +170,9 @@ class _Walk:
         if self._is_alone(field, path, owner):
             return
         others = [str(path.parent / f) for f in _others(field, owner)]
-        what = f"the client fills in {path}, which is in one oneof with {', '.join(others)}; only one of them can be sent"
+        what = (
+            f"the client fills in {path}, which is in one oneof with {', '.join(others)}; only one of them can be sent"
+        )
         omitted = ", ".join(f'"{name}"' for name in others)
         raise self.plan.fail(what, f"under [{self.plan.table}], add omit = [{omitted}], or omit {path} instead")
 

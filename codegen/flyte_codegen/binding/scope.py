@@ -80,7 +80,9 @@ class Scope:
         )
 
 
-def roles_of_entity(api: Api, scope: Mapping[str, Mapping[str, str]], message: str, identity: FieldPath) -> dict[str, Code]:
+def roles_of_entity(
+    api: Api, scope: Mapping[str, Mapping[str, str]], message: str, identity: FieldPath
+) -> dict[str, Code]:
     """Return, by role, the value that an entity has itself: in its identity or, beside a plain identity, in its message."""
     own = identity if identity.last.type_name in api.messages else identity.parent
     found: dict[str, Code] = {}

@@ -75,7 +75,23 @@ class FilterKind:
 
 _TEXT = frozenset({"string"})
 _COMPARABLE = _TEXT | frozenset(
-    "bool bytes double enum fixed32 fixed64 float int32 int64 sfixed32 sfixed64 sint32 sint64 uint32 uint64".split()
+    [
+        "bool",
+        "bytes",
+        "double",
+        "enum",
+        "fixed32",
+        "fixed64",
+        "float",
+        "int32",
+        "int64",
+        "sfixed32",
+        "sfixed64",
+        "sint32",
+        "sint64",
+        "uint32",
+        "uint64",
+    ]
 )
 
 

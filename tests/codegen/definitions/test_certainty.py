@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from flyte_codegen.diagnostics import Diagnostic
+from flyte_codegen.names import snake
 from flyte_rpc.calls.client import Client
 from flyte_rpc.serving.server import ServerCall, serve
 from support.fragments import Fragment, proto
@@ -23,7 +24,9 @@ service = "test.Things"
 
 
 def things(body: str) -> str:
-    return proto(f"message ThingId {{ string name = 1; }}\nmessage Thing {{ ThingId id = 1; string name = 2; }}\n{body}")
+    return proto(
+        f"message ThingId {{ string name = 1; }}\nmessage Thing {{ ThingId id = 1; string name = 2; }}\n{body}"
+    )
 
 
 def refusal(fragment: Fragment, mistakes: Mistakes) -> str:
@@ -338,7 +341,9 @@ def test_a_property_without_a_comment_names_its_field(fragment: Make) -> None:
         ("string name = 1; string tenant_id = 2;", "name", ""),
     ],
 )
-async def test_an_entity_has_its_own_part_of_the_scope(fragment: Make, keeper: str, identity: str, covered: str) -> None:
+async def test_an_entity_has_its_own_part_of_the_scope(
+    fragment: Make, keeper: str, identity: str, covered: str
+) -> None:
     key = "KeeperId id = 2;" if identity == "id" else "string name = 2;"
     body = f"""
     message KeeperId {{ string name = 1; string tenant_id = 2; }}
@@ -374,3 +379,40 @@ async def test_an_entity_has_its_own_part_of_the_scope(fragment: Make, keeper: s
     ):
         await made.get("entities.keeper:KeeperBase")(message, client).fire.aio()
     assert asked[0].tenant_id == ("theirs" if covered else "mine")
+
+
+@pytest.mark.parametrize("name", ["Service", "ServiceClient", "Stream", "Watch", "Client", "ServiceBase"])
+async def test_services_with_the_names_of_the_runtime(fragment: Make, name: str) -> None:
+    body = f"message Request {{ string name = 1; }} service {name} {{ rpc Find(Request) returns (Thing); }}"
+    toml = TOML.replace("test.Things", f"test.{name}") + "methods.Find = {}\n"
+    made = fragment(things(body), toml).generate()
+    types = made.load("messages.test.test")
+    module = f"test.{snake(name)}"
+
+    class Things(made.get(f"services.{module}:{name}_Base")):  # type: ignore[misc]
+        async def find(self, request: Any, call: ServerCall) -> Any:
+            return types.Thing(name=request.name)
+
+    async with await serve([Things()]) as running, Client(running.endpoint, timeout=20) as client:
+        reply = await made.get(f"clients.{module}:{name}_Client")(client).find.aio(types.Request(name="lamp"))
+        assert reply.name == "lamp"
+        found = await made.get("entities.thing:ThingBase").find.aio(name="lamp", client=client)
+        assert found.name == "lamp"
+
+
+async def test_rpcs_that_differ_by_an_underscore(fragment: Make) -> None:
+    body = "message Request {} service Things { rpc Client(Request) returns (Thing); rpc _Client(Request) returns (Thing); }"
+    made = fragment(things(body)).generate()
+    types = made.load("messages.test.test")
+
+    class Things(made.get("services.test.things:ThingsBase")):  # type: ignore[misc]
+        async def client(self, request: Any, call: ServerCall) -> Any:
+            return types.Thing(name="plain")
+
+        async def x_client(self, request: Any, call: ServerCall) -> Any:
+            return types.Thing(name="underscore")
+
+    async with await serve([Things()]) as running, Client(running.endpoint, timeout=20) as client:
+        calls = made.get("clients.test.things:ThingsClient")(client)
+        found = [(await call.aio(types.Request())).name for call in (calls.client_, calls.x_client)]
+    assert found == ["plain", "underscore"]
