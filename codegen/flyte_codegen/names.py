@@ -80,7 +80,15 @@ RESERVED_AS_MODULE = _KEYWORDS
 RESERVED_AS_MESSAGE = (
     _KEYWORDS | MESSAGE_MODULE | _words("bool bytearray bytes dict float int len list map staticmethod str")
 )
-RESERVED_AS_SERVICE = _KEYWORDS | SERVICE_MODULE
+RESERVED_AS_SERVICE = (
+    _KEYWORDS
+    | SERVICE_MODULE
+    | CLIENT_MODULE
+    | {name for name in ENTITY_MODULE if not name.islower()}
+    # The classes for servers and clients of a service have its name with a suffix.
+    | {name.removesuffix("Base") for name in SERVICE_RUNTIME if name.endswith("Base")}
+    | {name.removesuffix("Client") for name in CLIENT_RUNTIME if name.endswith("Client")}
+)
 
 _WORD = re.compile(r"[A-Z]+(?=s(?![a-z]))s|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[A-Z]|\d+")
 
@@ -112,6 +120,11 @@ def snake(name: str) -> str:
         else:
             words.append(word.lower())
     return "_".join(words) or name
+
+
+def rpc_name(name: str) -> str:
+    """Convert the name of an RPC to snake_case. A leading underscore stays, for `escape`: `Client` and `_Client` differ."""
+    return f"_{snake(name)}" if name.startswith("_") else snake(name)
 
 
 def begins_with(name: str, verb: str) -> bool:

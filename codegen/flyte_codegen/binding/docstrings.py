@@ -11,9 +11,9 @@ from flyte_codegen.definitions.model import Method
 from flyte_codegen.kinds.methods import CREATE, LIST
 from flyte_codegen.names import snake
 
-from .classify import Shape
-from .parameters import Signature
+from .requests.parameters import Signature
 from .results import Result
+from .shapes.classify import Shape
 
 _WIDTH = 108
 _LAID_OUT = re.compile(r"^(\s+\S|[-*+|>] |\d+[.)] |```)", re.MULTILINE)

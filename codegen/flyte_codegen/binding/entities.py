@@ -22,7 +22,7 @@ from .choices import choices
 from .methods import MethodLinker, class_path, table_of
 from .model import PyEntity, PyMethod
 from .properties import PyProperty
-from .scope import roles_in
+from .requests.scope import roles_in
 from .summaries import Summary
 
 

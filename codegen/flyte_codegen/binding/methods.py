@@ -18,15 +18,15 @@ from flyte_codegen.diagnostics import CodegenError, Diagnostic, fail, warning
 from flyte_codegen.kinds.code import Attribute, Code, Literal, Name, Union, call
 from flyte_codegen.names import RESERVED_IN_ENTITY, escape, snake
 
-from . import docstrings, requests, results
+from . import docstrings, results
 from .annotations import Types
-from .classify import Case, Shape, check_settings, classify
-from .listings import items_of
 from .model import Hook, PyMethod
-from .parameters import signature
-from .requests import Plan, Subject
+from .requests.build import Plan, Subject, build
+from .requests.listings import items_of
+from .requests.parameters import signature
+from .requests.scope import roles_of_entity, scope_of
 from .results import SELF, Made
-from .scope import roles_of_entity, scope_of
+from .shapes.classify import Case, Shape, check_settings, classify
 
 
 def class_path(config: Config, entity: EntityConfig) -> str:
@@ -89,7 +89,7 @@ class MethodLinker:
         )
         self._check_hooks(config)
         ref = Attribute(self.types.service(service), rpc.constant)
-        request = requests.build(plan, rpc.request)
+        request = build(plan, rpc.request)
         on_class, scope = not request.uses_identity, scope_of(self.config, request.roles)
         if on_class and config.on == "instance":
             what = f'on = "instance", but {rpc.request} has no field that identifies the entity'

@@ -9,11 +9,11 @@ import attrs
 from flyte_codegen.configuration.tables import MethodConfig
 from flyte_codegen.kinds.code import Code
 
-from .classify import Shape
 from .identity import Identity
-from .parameters import Signature
 from .properties import PyProperty
+from .requests.parameters import Signature
 from .results import Result, read
+from .shapes.classify import Shape
 from .summaries import Summary
 
 

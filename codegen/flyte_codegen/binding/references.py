@@ -15,7 +15,7 @@ from flyte_codegen.kinds.filters import FILTER_KINDS
 from flyte_codegen.names import snake
 from flyte_codegen.python.type_names import Naming, importable
 
-from . import scope
+from .requests import scope
 
 
 def check(api: Api, config: Config) -> list[Diagnostic]:

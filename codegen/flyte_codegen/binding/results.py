@@ -14,7 +14,7 @@ from flyte_codegen.kinds.methods import GET, STREAM, MethodKind
 from flyte_codegen.names import begins_with
 
 from .annotations import Types
-from .classify import Shape
+from .shapes.classify import Shape
 
 _REPLY = Name("reply")
 SELF = Name("Self")

@@ -8,10 +8,10 @@ from collections.abc import Collection, Iterator
 import attrs
 
 from flyte_codegen.binding import references, results
-from flyte_codegen.binding.classify import Case, Shape, classify
 from flyte_codegen.binding.entities import link
 from flyte_codegen.binding.methods import table_of
 from flyte_codegen.binding.model import PyEntity, PyMethod
+from flyte_codegen.binding.shapes.classify import Case, Shape, classify
 from flyte_codegen.configuration.rules import read_rules
 from flyte_codegen.configuration.settings import Config
 from flyte_codegen.configuration.tables import EntityConfig, MethodConfig

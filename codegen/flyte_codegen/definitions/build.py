@@ -85,7 +85,8 @@ def _clashes(file: File, modules: Mapping[str, int], homes: Mapping[str, int]) -
             message = f"{service.full_name} and another service have the same module name, {service.module}"
             yield error(service.place, message, "rename one")
         handlers = Counter(method.py_name for method in service.methods)
-        for method in (m for m in service.methods if handlers[m.py_name] > 1):
+        constants = Counter(method.constant for method in service.methods)
+        for method in (m for m in service.methods if handlers[m.py_name] > 1 or constants[m.constant] > 1):
             message = f"{method.full_name} and another RPC have the same Python name, {method.py_name}"
             yield error(method.place, message, "rename one")
 
@@ -223,8 +224,8 @@ class _FileReader:
                 Method(
                     name=m.name,
                     full_name=f"{full_name}.{m.name}",
-                    py_name=names.escape(names.snake(m.name), names.RESERVED_IN_SERVICE),
-                    constant=names.snake(m.name).upper(),
+                    py_name=names.escape(names.rpc_name(m.name), names.RESERVED_IN_SERVICE),
+                    constant=("X" if m.name.startswith("_") else "") + names.rpc_name(m.name).upper(),
                     request=m.input_type.lstrip("."),
                     response=m.output_type.lstrip("."),
                     client_streaming=m.client_streaming,

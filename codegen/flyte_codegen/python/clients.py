@@ -6,7 +6,7 @@ import attrs
 
 from flyte_codegen.definitions import deprecations
 from flyte_codegen.definitions.model import Api, Method, Service
-from flyte_codegen.names import CLIENT_MODULE, RESERVED_IN_CLIENT, escape, snake
+from flyte_codegen.names import CLIENT_MODULE, RESERVED_IN_CLIENT, escape, rpc_name
 from flyte_codegen.text import sentence
 
 from .type_names import Naming, TypeNames
@@ -62,7 +62,7 @@ def class_name(service: Service) -> str:
 
 def method_name(method: Method) -> str:
     """Return the name of the method that calls an RPC; "" if a client class has none."""
-    return "" if method.client_streaming else escape(snake(method.name), RESERVED_IN_CLIENT)
+    return "" if method.client_streaming else escape(rpc_name(method.name), RESERVED_IN_CLIENT)
 
 
 def modules(api: Api, naming: Naming) -> list[PyClient]:

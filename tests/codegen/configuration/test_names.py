@@ -175,5 +175,5 @@ def test_the_lists_are_frozen() -> None:
         "RESERVED_AS_PARAMETER": 94,
         "RESERVED_AS_MODULE": 35,
         "RESERVED_AS_MESSAGE": 104,
-        "RESERVED_AS_SERVICE": 45,
+        "RESERVED_AS_SERVICE": 71,
     }

@@ -289,7 +289,6 @@ def test_methods_without_a_service(fragment: Make, mistakes: Mistakes) -> None:
     ("path", "why"),
     [
         ("id.park", "a part of the scope"),
-        ("id", "a message whose fields are parameters"),
         ("page", "the token of the next page"),
     ],
 )

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from flyte_codegen.diagnostics import Diagnostic
+from flyte_codegen.names import snake
 from flyte_rpc.calls.client import Client
 from flyte_rpc.serving.server import ServerCall, serve
 from support.fragments import Fragment, proto
@@ -110,9 +111,10 @@ def test_parts_of_the_scope_in_one_oneof(fragment: Make, mistakes: Mistakes) -> 
 
 def test_a_part_of_the_scope_and_a_parameter_in_one_oneof(fragment: Make, mistakes: Mistakes) -> None:
     body = ONEOF.replace("region_id", "colour")
-    told = refusal(fragment(things(body), f"{SCOPE}{TOML}methods.Fire = {{}}\n"), mistakes)
+    scope = SCOPE.replace('region = ["region_id"]\n', "")
+    told = refusal(fragment(things(body), f"{scope}{TOML}methods.Fire = {{}}\n"), mistakes)
     assert "the client fills in tenant_id, which is in one oneof with colour" in told
-    made = fragment(things(body), f'{SCOPE}{TOML}methods.Fire = {{ omit = ["tenant_id"] }}\n').generate()
+    made = fragment(things(body), f'{scope}{TOML}methods.Fire = {{ omit = ["tenant_id"] }}\n').generate()
     doc = made.get("entities.thing:ThingBase").fire.__doc__
     assert "colour:" in doc and "tenant" not in doc
 
@@ -378,3 +380,40 @@ async def test_an_entity_has_its_own_part_of_the_scope(
     ):
         await made.get("entities.keeper:KeeperBase")(message, client).fire.aio()
     assert asked[0].tenant_id == ("theirs" if covered else "mine")
+
+
+@pytest.mark.parametrize("name", ["Service", "ServiceClient", "Stream", "Watch", "Client", "ServiceBase"])
+async def test_services_with_the_names_of_the_runtime(fragment: Make, name: str) -> None:
+    body = f"message Request {{ string name = 1; }} service {name} {{ rpc Find(Request) returns (Thing); }}"
+    toml = TOML.replace("test.Things", f"test.{name}") + "methods.Find = {}\n"
+    made = fragment(things(body), toml).generate()
+    types = made.load("messages.test.test")
+    module = f"test.{snake(name)}"
+
+    class Things(made.get(f"services.{module}:{name}_Base")):  # type: ignore[misc]
+        async def find(self, request: Any, call: ServerCall) -> Any:
+            return types.Thing(name=request.name)
+
+    async with await serve([Things()]) as running, Client(running.endpoint, timeout=20) as client:
+        reply = await made.get(f"clients.{module}:{name}_Client")(client).find.aio(types.Request(name="lamp"))
+        assert reply.name == "lamp"
+        found = await made.get("entities.thing:ThingBase").find.aio(name="lamp", client=client)
+        assert found.name == "lamp"
+
+
+async def test_rpcs_that_differ_by_an_underscore(fragment: Make) -> None:
+    body = "message Request {} service Things { rpc Client(Request) returns (Thing); rpc _Client(Request) returns (Thing); }"
+    made = fragment(things(body)).generate()
+    types = made.load("messages.test.test")
+
+    class Things(made.get("services.test.things:ThingsBase")):  # type: ignore[misc]
+        async def client(self, request: Any, call: ServerCall) -> Any:
+            return types.Thing(name="plain")
+
+        async def x_client(self, request: Any, call: ServerCall) -> Any:
+            return types.Thing(name="underscore")
+
+    async with await serve([Things()]) as running, Client(running.endpoint, timeout=20) as client:
+        calls = made.get("clients.test.things:ThingsClient")(client)
+        found = [(await call.aio(types.Request())).name for call in (calls.client_, calls.x_client)]
+    assert found == ["plain", "underscore"]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
 
 from flyte_codegen.commands.explain import explain
-from flyte_codegen.diagnostics import Diagnostic
 from flyte_rpc.calls.client import Client
 from flyte_rpc.serving.server import ServerCall, serve
 from support.fragments import Fragment, importable, proto
@@ -146,12 +145,3 @@ def test_the_signature_tells_their_types(Tree: Any, forest: Fragment) -> None:
     assert parameters["with_label_keys"].annotation == "Several[str] | None"
     assert "with_labels: Only trees with all these labels." in (Tree.listall.__doc__ or "")
     assert "with_label_keys: Several[str] | None" in explain(forest.config, "ListTrees")
-
-
-@pytest.mark.parametrize("kind", ["labels", "label_keys"])
-def test_the_field_of_the_labels_is_needed(
-    kind: str, fragment: Callable[..., Fragment], mistakes: Callable[[Fragment], list[Diagnostic]]
-) -> None:
-    toml = TOML.replace(f'field = "meta.labels"\nkind = "{kind}"', f'kind = "{kind}"')
-    (one,) = mistakes(fragment(proto(BODY), toml))
-    assert "field" in str(one)

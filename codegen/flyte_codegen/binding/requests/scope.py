@@ -128,9 +128,10 @@ def roles_of_entity(
             if role := roles.get(field.name):
                 read = call("at_path", Name("self.pb2"), Literal((path / field).python))
                 found.setdefault(role.removesuffix(OPTIONAL), read)
-            elif path.starts_with(identity) and field.type_name in scope and field.label is Label.OPTIONAL:
-                if not any(above.type_name == field.type_name for above in path.fields):
-                    waiting.append(path / field)
+                continue
+            inner = path.starts_with(identity) and field.type_name in scope and field.label is Label.OPTIONAL
+            if inner and not any(above.type_name == field.type_name for above in path.fields):
+                waiting.append(path / field)
     return found
 
 

@@ -7,13 +7,13 @@ from collections.abc import Sequence, Set
 
 import attrs
 
+from flyte_codegen.binding.shapes.classify import Shape
 from flyte_codegen.configuration.lines import Source
 from flyte_codegen.configuration.toml import nearest
 from flyte_codegen.diagnostics import fail
 from flyte_codegen.kinds.methods import CLIENT, LIMIT, PAGE_SIZE, Param
 from flyte_codegen.names import AROUND_METHODS, RESERVED_AS_PARAMETER
 
-from .classify import Shape
 from .scope import Scope
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import attrs
 
+from flyte_codegen.binding.annotations import Types
 from flyte_codegen.configuration.settings import Config
 from flyte_codegen.configuration.tables import EntityConfig, MethodConfig
 from flyte_codegen.configuration.toml import nearest
@@ -16,8 +17,6 @@ from flyte_codegen.kinds.code import Call, Code, Literal, Name, Of, Star, Sum, c
 from flyte_codegen.kinds.filters import FILTER_KINDS, Filter, FilterParam
 from flyte_codegen.kinds.methods import Param
 from flyte_codegen.names import RESERVED_AS_PARAMETER
-
-from .annotations import Types
 
 _SORT_BY = "Field to sort by, such as {}; `-` in front for descending. Default: "
 _ORDERS = {"": "the server's order", "-created_at": "the newest first"}

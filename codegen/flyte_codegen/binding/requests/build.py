@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import attrs
 
+from flyte_codegen.binding.annotations import PLAIN, Types
+from flyte_codegen.binding.shapes.classify import Shape
 from flyte_codegen.configuration.rules import Rules
 from flyte_codegen.configuration.settings import OPTIONAL, ORG, Config
 from flyte_codegen.configuration.tables import MethodConfig
@@ -18,8 +20,6 @@ from flyte_codegen.kinds.methods import LIST, Param
 from flyte_codegen.names import RESERVED_AS_PARAMETER, escape
 from flyte_codegen.text import sentence
 
-from .annotations import PLAIN, Types
-from .classify import Shape
 from .listings import Items, Listing, sort_by
 from .scope import value_of
 

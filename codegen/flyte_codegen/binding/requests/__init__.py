@@ -1,0 +1,1 @@
+"""The requests of methods: their parameters, filters and sort order, and what the client fills in."""
