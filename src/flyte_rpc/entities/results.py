@@ -105,8 +105,7 @@ def paged(
             if names[0]:
                 setattr(holder, names[0], size)
             if at:
-                fields: Any = type(holder)
-                setattr(holder, names[1], _token_from_text(at, fields.specs()[names[1]].kind))
+                setattr(holder, names[1], _token_from_text(at, holder.specs()[names[1]].kind))
         try:
             reply = await unary(client, rpc, page_request)
         except InvalidArgumentError as error:
